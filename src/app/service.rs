@@ -1,0 +1,153 @@
+//! One service of the application.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{At, Build, EnvVar, HealthCheck, Mount, Place, Port, ProdOverrides, WatchRule};
+
+/// A service: the Compose keys that the two runs use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Service {
+    /// Key in `services`.
+    pub name: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// `image`.
+    pub image: Option<At<String>>,
+    /// `build`.
+    pub build: Option<Build>,
+    /// `command`, split into words; none leaves the image's.
+    pub command: Option<At<Vec<String>>>,
+    /// `entrypoint`, split into words; an empty list clears the image's.
+    pub entrypoint: Option<At<Vec<String>>>,
+    /// Variables of `env_file` and `environment`, merged, one per name.
+    pub environment: Vec<EnvVar>,
+    /// Variables named without a value that the shell does not have either.
+    pub unset_environment: Vec<At<String>>,
+    /// `ports`.
+    pub ports: Vec<Port>,
+    /// `expose`, container ports.
+    pub expose: Vec<At<u16>>,
+    /// `volumes` and `tmpfs`.
+    pub volumes: Vec<Mount>,
+    /// `depends_on`.
+    pub depends_on: Vec<Dependency>,
+    /// `healthcheck`.
+    pub healthcheck: Option<HealthCheck>,
+    /// `networks`; the project's default network when none is named.
+    pub networks: Vec<NetworkAttachment>,
+    /// `network_mode`.
+    pub network_mode: Option<At<NetworkMode>>,
+    /// `working_dir`.
+    pub working_dir: Option<String>,
+    /// `user`.
+    pub user: Option<String>,
+    /// `profiles`.
+    pub profiles: Vec<String>,
+    /// `container_name`.
+    pub container_name: Option<At<String>>,
+    /// `hostname`.
+    pub hostname: Option<At<String>>,
+    /// `labels`.
+    pub labels: IndexMap<String, String>,
+    /// `extra_hosts`, as `host:ip`.
+    pub extra_hosts: Vec<At<String>>,
+    /// `dns`.
+    pub dns: Vec<String>,
+    /// `restart`, as written.
+    pub restart: Option<At<String>>,
+    /// `stop_signal`.
+    pub stop_signal: Option<String>,
+    /// `stop_grace_period`; Docker's default is 10 s, ECS's 30 s.
+    pub stop_grace_period: Option<Duration>,
+    /// `init`.
+    pub init: bool,
+    /// `tty`.
+    pub tty: bool,
+    /// `stdin_open`.
+    pub stdin_open: bool,
+    /// `read_only`.
+    pub read_only: bool,
+    /// `privileged`.
+    pub privileged: bool,
+    /// `cap_add`.
+    pub cap_add: Vec<String>,
+    /// `cap_drop`.
+    pub cap_drop: Vec<String>,
+    /// `security_opt`.
+    pub security_opt: Vec<String>,
+    /// `group_add`.
+    pub group_add: Vec<String>,
+    /// `sysctls`.
+    pub sysctls: IndexMap<String, String>,
+    /// `ulimits`: name, soft, hard.
+    pub ulimits: Vec<(String, i64, i64)>,
+    /// `shm_size` in bytes.
+    pub shm_size: Option<u64>,
+    /// `mem_limit` or `deploy.resources.limits.memory` in bytes.
+    pub memory: Option<u64>,
+    /// `platform`.
+    pub platform: Option<String>,
+    /// `pull_policy`.
+    pub pull_policy: Option<String>,
+    /// `develop.watch`.
+    pub watch: Vec<WatchRule>,
+    /// `x-envsim.essential`, as written.
+    pub essential: Option<At<bool>>,
+    /// `x-envsim.prod`.
+    pub prod: ProdOverrides,
+}
+
+/// One entry of `depends_on`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The service depended on.
+    pub service: At<String>,
+    /// When it counts as there.
+    pub condition: Condition,
+    /// False when the app may start without it.
+    pub required: bool,
+    /// Restart this service when that one was restarted by envsim.
+    pub restart: bool,
+}
+
+/// Condition of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// `service_started`; ECS: START.
+    #[serde(rename = "service_started")]
+    Started,
+    /// `service_healthy`; ECS: HEALTHY.
+    #[serde(rename = "service_healthy")]
+    Healthy,
+    /// `service_completed_successfully`; ECS: SUCCESS.
+    #[serde(rename = "service_completed_successfully")]
+    Completed,
+}
+
+/// `network_mode` of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMode {
+    /// The default bridge of the engine.
+    Bridge,
+    /// The host's own network.
+    Host,
+    /// No network.
+    None,
+    /// The namespace of another service.
+    Service(String),
+}
+
+/// One network of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkAttachment {
+    /// Key in the top-level `networks`; `default` for the project's own.
+    pub name: At<String>,
+    /// Further names on it.
+    pub aliases: Vec<String>,
+    /// Fixed IPv4 address.
+    pub ipv4_address: Option<String>,
+}

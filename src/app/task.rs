@@ -1,0 +1,118 @@
+//! envsim's own settings: the `x-envsim` keys.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{At, EnvVar, Place};
+
+/// CPU and memory of the whole task, one of Fargate's pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSize {
+    /// CPU units: 1024 are one vCPU.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+}
+
+impl Default for TaskSize {
+    /// 1 vCPU and 2 GB: the smallest size in which a web app, its database and a proxy start
+    /// without being throttled into their health checks' timeouts.
+    fn default() -> Self {
+        Self {
+            cpu: 1024,
+            memory: 2048,
+        }
+    }
+}
+
+impl TaskSize {
+    /// Memory sizes in MiB that Fargate offers for `cpu` units; none for an unknown `cpu`.
+    ///
+    /// Source: "Amazon ECS task definition differences for Fargate", task CPU and memory.
+    pub fn memory_choices(cpu: u32) -> Option<Vec<u32>> {
+        let range = |from: u32, to: u32, step: u32| (from..=to).step_by(step as usize).collect();
+        Some(match cpu {
+            256 => vec![512, 1024, 2048],
+            512 => range(1024, 4096, 1024),
+            1024 => range(2048, 8192, 1024),
+            2048 => range(4096, 16384, 1024),
+            4096 => range(8192, 30720, 1024),
+            8192 => range(16384, 61440, 4096),
+            16384 => range(32768, 122_880, 8192),
+            _ => return None,
+        })
+    }
+}
+
+/// `x-envsim.prod` of a service: what production has instead of the dev value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProdOverrides {
+    /// Variables; they win over `environment` and `env_file`.
+    pub environment: Vec<EnvVar>,
+    /// The command.
+    pub command: Option<Vec<String>>,
+    /// The image.
+    pub image: Option<At<String>>,
+    /// The build stage.
+    pub target: Option<At<String>>,
+}
+
+/// One entry of `x-envsim.probes`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What it shows, in the user's words.
+    pub name: String,
+    /// The service asked.
+    pub service: String,
+    /// What is done.
+    pub action: ProbeAction,
+    /// How long it may take until it passes, from when the app is up.
+    pub timeout: Duration,
+    /// Where it stands; for an inferred probe, the published port.
+    pub place: Place,
+    /// True when envsim made it from a published port.
+    pub inferred: bool,
+}
+
+/// What a probe does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeAction {
+    /// An HTTP request to a container port.
+    Http(Request, Expect),
+    /// A TCP connection to a container port.
+    Tcp {
+        /// Container port.
+        port: u16,
+    },
+    /// A command in the service's container; exit code 0 passes.
+    Command(Vec<String>),
+}
+
+/// An HTTP request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query, with the leading slash.
+    pub path: String,
+    /// Container port.
+    pub port: u16,
+    /// Header fields.
+    pub headers: IndexMap<String, String>,
+    /// Body.
+    pub body: Option<String>,
+}
+
+/// What an HTTP answer must be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expect {
+    /// The status; any below 400 when absent, and any at all when the probe was inferred.
+    pub status: Option<u16>,
+    /// Text that the body contains.
+    pub body: Option<String>,
+    /// Part of the JSON body: every key here has this value there.
+    pub json: Option<serde_json::Value>,
+}

@@ -1,0 +1,47 @@
+//! What a service mounts.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum MountKind {
+    /// A path of the developer's machine.
+    Bind {
+        /// Absolute path on the host.
+        source: PathBuf,
+        /// Whether a missing source is created as a directory (Compose's short syntax does).
+        create: bool,
+    },
+    /// A named volume: the key in the top-level `volumes`.
+    Volume {
+        /// Key of the volume.
+        source: String,
+    },
+    /// A volume without a name, as fresh as the container.
+    Anonymous,
+    /// Memory.
+    Tmpfs {
+        /// Size limit in bytes.
+        size: Option<u64>,
+    },
+}
+
+/// One entry of a service's `volumes` or `tmpfs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What is mounted.
+    pub kind: MountKind,
+    /// Absolute path in the container.
+    pub target: String,
+    /// True for `:ro`.
+    pub read_only: bool,
+    /// True when a new named volume is not filled from the image (`volume.nocopy`).
+    pub no_copy: bool,
+    /// Where it stands.
+    pub place: Place,
+}

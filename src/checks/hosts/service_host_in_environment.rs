@@ -1,0 +1,145 @@
+//! H002: a service's name is a host in a variable or command that production gets unchanged.
+//!
+//! The Compose file says `DATABASE_URL: postgres://db:5432/app`. The task definition made of it says
+//! the same, and `db` resolves nowhere on ECS.
+//!
+//! Fix: give the production value, under `x-envsim.prod.environment` or in `compose.prod.yaml`.
+
+use crate::app::{EnvFrom, Place, Service};
+use crate::checks::Rule;
+use crate::checks::words::{TASK_LOOPBACK, failed_lookups, lookup_sentence};
+use crate::evidence::Evidence;
+use crate::finding::{Finding, RuleInfo, Severity};
+use crate::mask::mask;
+use crate::scan::hosts_in_value;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    info: &INFO,
+    check,
+};
+
+static INFO: RuleInfo = RuleInfo {
+    code: "H002",
+    name: "service-host-in-environment",
+    severity: Severity::Error,
+    summary: "a variable or command names a service as host and has no production value",
+    needs: &[],
+    since: "0.1.0",
+};
+
+/// One value of the production app that could name a host.
+struct Candidate<'a> {
+    /// Variable name, or the Compose key.
+    key: &'a str,
+    value: &'a str,
+    place: &'a Place,
+    /// Columns inside `value` can be told from `place`.
+    from_file: bool,
+    what: String,
+}
+
+fn check(evidence: &Evidence) -> Vec<Finding> {
+    let names = evidence.dev.host_names();
+    let hosts: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
+    let mut findings = Vec::new();
+    for service in evidence.prod.services.values() {
+        for candidate in candidates(service) {
+            let mut seen: Vec<String> = Vec::new();
+            for found in hosts_in_value(candidate.key, candidate.value, &hosts) {
+                if seen.contains(&found.host) {
+                    continue;
+                }
+                seen.push(found.host.clone());
+                let target = names.iter().find(|(name, _)| *name == found.host);
+                let target = target.map_or(&*found.host, |(_, service)| &**service);
+                let place = within(&candidate, found.start, found.end);
+                findings.push(finding(evidence, service, &candidate, &found.host, target, &place));
+            }
+        }
+    }
+    findings
+}
+
+fn candidates(service: &Service) -> Vec<Candidate<'_>> {
+    let variables = service.environment.iter().map(|variable| Candidate {
+        key: &variable.name,
+        value: &variable.value,
+        place: &variable.place,
+        from_file: variable.from == EnvFrom::EnvFile,
+        what: format!("the variable `{}`", variable.name),
+    });
+    let commands = [("command", &service.command), ("entrypoint", &service.entrypoint)]
+        .into_iter()
+        .filter_map(|(key, words)| words.as_ref().map(|words| (key, words)))
+        .flat_map(|(key, words)| {
+            words.value.iter().map(move |word| Candidate {
+                key,
+                value: word,
+                place: &words.place,
+                from_file: false,
+                what: format!("`{key}`"),
+            })
+        });
+    let checks = service.healthcheck.iter().flat_map(|check| {
+        check.test.iter().map(|word| Candidate {
+            key: "healthcheck",
+            value: word,
+            place: &check.place,
+            from_file: false,
+            what: "the health check".to_owned(),
+        })
+    });
+    variables.chain(commands).chain(checks).collect()
+}
+
+/// The place of the bytes `start..end` of the value, when the value stands at its place as it is.
+fn within(candidate: &Candidate, start: usize, end: usize) -> Place {
+    let place = candidate.place;
+    let length = candidate.value.chars().count() as u32;
+    let width = place.end_column.saturating_sub(place.column);
+    let quotes = match width.checked_sub(length) {
+        Some(0) => 0,
+        Some(2) if !candidate.from_file || candidate.value.len() as u32 + 2 == width => 1,
+        _ => return place.clone(),
+    };
+    let before = candidate.value[..start].chars().count() as u32;
+    let inside = candidate.value[start..end].chars().count() as u32;
+    let column = place.column + quotes + before;
+    Place {
+        column,
+        end_column: column + inside,
+        ..place.clone()
+    }
+}
+
+fn finding(
+    evidence: &Evidence,
+    service: &Service,
+    candidate: &Candidate,
+    host: &str,
+    target: &str,
+    place: &Place,
+) -> Finding {
+    let message = format!(
+        "{} of `{}` names `{host}` as a host in production too, and no container of an ECS task can resolve it",
+        candidate.what, service.name
+    );
+    let help = format!(
+        "give the production value under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`; for `{target}` in the same task the host is {TASK_LOOPBACK}",
+        service.name
+    );
+    let shown = mask(candidate.value);
+    let finding = Finding::new(&INFO, message, help)
+        .service(&service.name)
+        .at(place, "")
+        .data("host", host)
+        .data("target", target)
+        .data("variable", candidate.key)
+        .proof(format!("its production value is `{shown}`"));
+    let askers = [service.name.clone()];
+    match lookup_sentence(host, &failed_lookups(evidence, host, &askers)) {
+        Some(sentence) => finding.proof(sentence),
+        None => finding,
+    }
+}

@@ -1,0 +1,75 @@
+//! H003: the running task asked DNS for a service's name and got NXDOMAIN, as on ECS.
+//!
+//! This is the proof at run time, whatever the source says: also for a default of a stock image or a
+//! name that is put together in code.
+
+use crate::checks::Rule;
+use crate::checks::words::{TASK_LOOPBACK, lookup_sentence};
+use crate::evidence::{Evidence, Kind, Lookup, LookupOutcome};
+use crate::finding::{Finding, RuleInfo, Severity};
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    info: &INFO,
+    check,
+};
+
+static INFO: RuleInfo = RuleInfo {
+    code: "H003",
+    name: "service-lookup-failed",
+    severity: Severity::Error,
+    summary: "a service name was looked up at run time and does not exist in the task",
+    needs: &[Kind::Task, Kind::Lookups],
+    since: "0.1.0",
+};
+
+fn check(evidence: &Evidence) -> Vec<Finding> {
+    let Some(task) = &evidence.task else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    for (host, target) in evidence.dev.host_names() {
+        let lookups: Vec<&Lookup> = task
+            .lookups
+            .iter()
+            .filter(|lookup| {
+                lookup.outcome == LookupOutcome::Denied && lookup.name.eq_ignore_ascii_case(&host)
+            })
+            .collect();
+        let Some(sentence) = lookup_sentence(&host, &lookups) else {
+            continue;
+        };
+        let mut askers: Vec<&str> = lookups.iter().filter_map(|l| l.asker.as_deref()).collect();
+        askers.sort_unstable();
+        askers.dedup();
+        let message = format!("the running task looked up `{host}`, which exists on a Docker network only");
+        let help = format!(
+            "let the container take the address from its environment; for `{target}` in the same task the host is {TASK_LOOPBACK}"
+        );
+        let mut finding = Finding::new(&INFO, message, help)
+            .data("host", &*host)
+            .data("target", &*target)
+            .data("askers", askers.clone())
+            .data("count", lookups.iter().map(|lookup| lookup.count).sum::<u64>())
+            .data("types", types(&lookups))
+            .proof(sentence);
+        if let Some(asker) = askers.first() {
+            finding = finding.service(asker);
+        }
+        for seen in evidence.hosts_in_files.iter().filter(|seen| seen.host == host) {
+            let asked = askers.is_empty() || seen.services.iter().any(|s| askers.contains(&&**s));
+            if asked {
+                finding = finding.at(&seen.place, &seen.text);
+            }
+        }
+        findings.push(finding);
+    }
+    findings
+}
+
+fn types(lookups: &[&Lookup]) -> Vec<String> {
+    let mut types: Vec<String> = lookups.iter().map(|lookup| lookup.record.clone()).collect();
+    types.sort();
+    types.dedup();
+    types
+}

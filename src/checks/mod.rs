@@ -1,0 +1,48 @@
+//! The rules: evidence in, findings out. No rule touches the engine, the disk or the clock.
+//!
+//! One file per rule, in the folder of its family; [`registry`] lists them all.
+
+mod hosts;
+mod image;
+mod probes;
+mod registry;
+mod task;
+mod words;
+
+use crate::evidence::Evidence;
+use crate::finding::{Finding, Judgement, NotChecked, RuleInfo};
+
+pub use registry::RULES;
+
+/// A rule: what it is and how it judges.
+pub struct Rule {
+    /// Code, name and so on.
+    pub info: &'static RuleInfo,
+    /// The pure function.
+    pub check: fn(&Evidence) -> Vec<Finding>,
+}
+
+/// Lets every rule judge `evidence`. A rule whose evidence is missing is not silent: it is listed
+/// as not checked, with the reason.
+pub fn run(evidence: &Evidence) -> Judgement {
+    let mut judgement = Judgement::default();
+    for rule in RULES {
+        let missing = rule.info.needs.iter().find_map(|kind| evidence.why_missing(*kind));
+        if let Some(reason) = missing {
+            judgement.not_checked.push(NotChecked {
+                rule: rule.info.name,
+                reason: reason.to_owned(),
+            });
+        }
+        // What was seen before the evidence broke off still counts.
+        judgement.findings.extend((rule.check)(evidence));
+    }
+    judgement.findings.sort_by(|a, b| {
+        let key = |finding: &Finding| {
+            let place = finding.locations.first().map(|location| location.place.clone());
+            (finding.severity, finding.rule.code, place, finding.service.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+    judgement
+}

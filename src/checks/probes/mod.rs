@@ -1,0 +1,4 @@
+//! Answers of the app in both runs.
+
+pub mod probe_differs;
+pub mod probe_failed;

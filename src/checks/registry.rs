@@ -1,0 +1,45 @@
+//! Every rule, one line each, in the order of their codes.
+
+use super::{Rule, hosts, image, probes, task};
+
+/// All rules.
+pub const RULES: &[Rule] = &[
+    image::missing_from_image::RULE,
+    hosts::service_host_in_source::RULE,
+    hosts::service_host_in_environment::RULE,
+    hosts::service_lookup_failed::RULE,
+    probes::probe_differs::RULE,
+    probes::probe_failed::RULE,
+    task::port_clash::RULE,
+    task::essential_container_exited::RULE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_in_the_order_of_their_codes_and_named_once() {
+        let codes: Vec<&str> = RULES.iter().map(|rule| rule.info.code).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(codes, sorted);
+        let mut names: Vec<&str> = RULES.iter().map(|rule| rule.info.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_rule_is_named_after_the_defect_in_kebab_case() {
+        for rule in RULES {
+            let name = rule.info.name;
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+            for cure in ["use-", "no-", "avoid-", "should-"] {
+                assert!(!name.starts_with(cure), "{name} names a cure");
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Networks: making them, joining them, and which addresses are taken.
+
+use std::collections::BTreeMap;
+
+use bollard::models::{
+    Ipam, IpamConfig, Network, NetworkConnectRequest, NetworkCreateRequest,
+    NetworkDisconnectRequest,
+};
+use bollard::query_parameters::ListNetworksOptions;
+use serde::{Deserialize, Serialize};
+
+use super::container::{Endpoint, short};
+use super::image::gone;
+use super::{Engine, EngineError, label_filter};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkSpec {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    /// `172.30.1.0/24`; the engine picks one when absent.
+    pub subnet: Option<String>,
+    pub gateway: Option<String>,
+    /// No way out.
+    pub internal: bool,
+    /// `bridge` when absent.
+    pub driver: Option<String>,
+    pub driver_opts: BTreeMap<String, String>,
+    pub enable_ipv6: bool,
+    pub attachable: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInfo {
+    pub id: String,
+    pub name: String,
+    pub driver: String,
+    pub labels: BTreeMap<String, String>,
+    pub subnets: Vec<String>,
+    pub gateways: Vec<String>,
+    pub internal: bool,
+    pub driver_opts: BTreeMap<String, String>,
+}
+
+impl Engine {
+    /// Makes a network and returns its id. A name that is taken is an error, although older
+    /// engines would make a second network of that name.
+    pub async fn create_network(&self, spec: &NetworkSpec) -> Result<String, EngineError> {
+        if self.network(&spec.name).await?.is_some() {
+            return Err(EngineError::NameInUse {
+                name: spec.name.clone(),
+            });
+        }
+        let ipam = spec.subnet.as_ref().map(|subnet| Ipam {
+            config: Some(vec![IpamConfig {
+                subnet: Some(subnet.clone()),
+                gateway: spec.gateway.clone(),
+                ..Default::default()
+            }]),
+            ..Default::default()
+        });
+        let request = NetworkCreateRequest {
+            name: spec.name.clone(),
+            driver: Some(spec.driver.clone().unwrap_or_else(|| "bridge".to_string())),
+            internal: Some(spec.internal),
+            attachable: Some(spec.attachable),
+            enable_ipv6: spec.enable_ipv6.then_some(true),
+            ipam,
+            options: Some(spec.driver_opts.clone().into_iter().collect()),
+            labels: Some(spec.labels.clone().into_iter().collect()),
+            ..Default::default()
+        };
+        let doing = format!("creating network `{}`", spec.name);
+        Ok(self
+            .call(&doing, self.docker.create_network(request))
+            .await?
+            .id)
+    }
+
+    /// False when it was not there.
+    pub async fn remove_network(&self, name: &str) -> Result<bool, EngineError> {
+        let doing = format!("removing network `{}`", short(name));
+        gone(self.call(&doing, self.docker.remove_network(name)).await)
+    }
+
+    /// The network of exactly this name.
+    pub async fn network(&self, name: &str) -> Result<Option<NetworkInfo>, EngineError> {
+        // The engine's filter also finds names that only contain this one.
+        let filters = [("name".to_string(), vec![name.to_string()])].into();
+        let found = self.list_networks(filters).await?;
+        Ok(found.into_iter().find(|n| n.name == name))
+    }
+
+    pub async fn networks(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkInfo>, EngineError> {
+        self.list_networks(label_filter(labels)).await
+    }
+
+    /// Every subnet any network of the engine uses.
+    pub async fn all_subnets(&self) -> Result<Vec<String>, EngineError> {
+        let mut all: Vec<String> = self
+            .networks(&[])
+            .await?
+            .into_iter()
+            .flat_map(|n| n.subnets)
+            .collect();
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+
+    pub async fn connect_network(
+        &self,
+        network: &str,
+        container: &str,
+        endpoint: &Endpoint,
+    ) -> Result<(), EngineError> {
+        let request = NetworkConnectRequest {
+            container: container.to_string(),
+            endpoint_config: Some(endpoint.settings()),
+        };
+        let doing = format!("connecting container `{}` to network `{network}`", short(container));
+        self.call(&doing, self.docker.connect_network(network, request))
+            .await
+    }
+
+    pub async fn disconnect_network(
+        &self,
+        network: &str,
+        container: &str,
+        force: bool,
+    ) -> Result<(), EngineError> {
+        let request = NetworkDisconnectRequest {
+            container: container.to_string(),
+            force: Some(force),
+        };
+        let doing =
+            format!("disconnecting container `{}` from network `{network}`", short(container));
+        self.call(&doing, self.docker.disconnect_network(network, request))
+            .await
+    }
+
+    async fn list_networks(
+        &self,
+        filters: std::collections::HashMap<String, Vec<String>>,
+    ) -> Result<Vec<NetworkInfo>, EngineError> {
+        let options = ListNetworksOptions {
+            filters: Some(filters),
+        };
+        let found = self
+            .call("listing networks", self.docker.list_networks(Some(options)))
+            .await?;
+        Ok(found.into_iter().map(read_network).collect())
+    }
+}
+
+fn read_network(network: Network) -> NetworkInfo {
+    let ranges = network.ipam.and_then(|i| i.config).unwrap_or_default();
+    NetworkInfo {
+        id: network.id.unwrap_or_default(),
+        name: network.name.unwrap_or_default(),
+        driver: network.driver.unwrap_or_default(),
+        labels: network.labels.unwrap_or_default().into_iter().collect(),
+        subnets: ranges.iter().filter_map(|r| r.subnet.clone()).collect(),
+        gateways: ranges.iter().filter_map(|r| r.gateway.clone()).collect(),
+        internal: network.internal.unwrap_or(false),
+        driver_opts: network.options.unwrap_or_default().into_iter().collect(),
+    }
+}

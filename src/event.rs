@@ -1,0 +1,113 @@
+//! What happens during a run, for whoever draws it. Work emits events; it never prints.
+
+use std::sync::Arc;
+
+use crate::labels::RunKind;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Something the user should know, once.
+    Note(String),
+    /// Something that is not as it should be, and does not stop the run.
+    Warning(String),
+    /// A phase of the command begins.
+    Phase(String),
+    /// The image of a service is being built.
+    BuildStarted {
+        /// Service.
+        service: String,
+    },
+    /// A build step began; the text is the engine's.
+    BuildStep {
+        /// Service.
+        service: String,
+        /// `[build 3/4] RUN npm ci`
+        step: String,
+    },
+    /// A line of a build step's output.
+    BuildLog {
+        /// Service.
+        service: String,
+        /// The line.
+        line: String,
+    },
+    /// The image is there.
+    BuildDone {
+        /// Service.
+        service: String,
+        /// Steps taken from the cache, and all steps.
+        cached: (usize, usize),
+    },
+    /// An image is being pulled.
+    Pull {
+        /// Service.
+        service: String,
+        /// Image.
+        image: String,
+        /// The engine's words and a layer, when there is one.
+        status: String,
+    },
+    /// A container changed.
+    Container {
+        /// Which run.
+        run: RunKind,
+        /// Service.
+        service: String,
+        /// To what.
+        change: Change,
+    },
+    /// A line of a container's log.
+    Log {
+        /// Which run.
+        run: RunKind,
+        /// Service.
+        service: String,
+        /// True for the standard error stream.
+        stderr: bool,
+        /// The line.
+        line: String,
+    },
+    /// A probe has its last answer.
+    Probe {
+        /// Which run.
+        run: RunKind,
+        /// Its name.
+        name: String,
+        /// Whether it passed.
+        passed: bool,
+        /// What came back.
+        answer: String,
+    },
+    /// Watched files were acted on.
+    Synced {
+        /// Service.
+        service: String,
+        /// What was done, in the words of the watch rule.
+        action: &'static str,
+        /// The paths, relative to the project.
+        paths: Vec<String>,
+        /// Milliseconds from the first event to the end of the action.
+        millis: u128,
+    },
+}
+
+/// A change of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It runs.
+    Started,
+    /// Its health check passes.
+    Healthy,
+    /// Its health check fails.
+    Unhealthy,
+    /// It ended by itself.
+    Exited(i64),
+    /// It was restarted.
+    Restarted,
+    /// It was stopped by envsim.
+    Stopped,
+}
+
+/// Where events go.
+pub type Sink = Arc<dyn Fn(Event) + Send + Sync>;

@@ -1,0 +1,62 @@
+//! Containers of the task and how they ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::Lookup;
+
+/// The run of the whole app as one task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskSeen {
+    /// 32 hexadecimal digits, as ECS gives them.
+    pub id: String,
+    /// Its address on its own network.
+    pub address: String,
+    /// One record per service, in the order they were started.
+    pub containers: Vec<ContainerSeen>,
+    /// DNS questions; the last count of each.
+    pub lookups: Vec<Lookup>,
+    /// How the task's size was enforced, in a sentence.
+    pub limits: String,
+    /// The reason the task ended by itself, in ECS's words; none when envsim stopped it.
+    pub stopped_reason: Option<String>,
+}
+
+/// One container of the task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSeen {
+    /// Service.
+    pub service: String,
+    /// Whether the task ends with it.
+    pub essential: bool,
+    /// What became of it before envsim stopped the task.
+    pub end: ContainerEnd,
+    /// Its last log lines, oldest first, without secrets.
+    pub last_lines: Vec<String>,
+}
+
+/// What became of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContainerEnd {
+    /// It ran until envsim stopped the task.
+    Running,
+    /// It exited by itself.
+    Exited {
+        /// Exit code.
+        code: i64,
+        /// Killed for its memory.
+        out_of_memory: bool,
+    },
+    /// It was never started.
+    NotStarted {
+        /// Why, in ECS's words.
+        reason: String,
+    },
+}
+
+impl TaskSeen {
+    /// The container of `service`.
+    pub fn container(&self, service: &str) -> Option<&ContainerSeen> {
+        self.containers.iter().find(|seen| seen.service == service)
+    }
+}

@@ -1,0 +1,158 @@
+//! A finding: one dev/prod difference with its places, its proof and its fix.
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::app::Place;
+use crate::evidence::Kind;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The app breaks in production.
+    Error,
+    /// It can break in production, depending on what is set there.
+    Warning,
+}
+
+impl Severity {
+    /// The word used in every format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// What a rule is.
+#[derive(Debug)]
+pub struct RuleInfo {
+    /// Family letter and three digits; never used again for something else.
+    pub code: &'static str,
+    /// The defect's name; a contract.
+    pub name: &'static str,
+    /// Usual severity.
+    pub severity: Severity,
+    /// One sentence for lists.
+    pub summary: &'static str,
+    /// What must have been seen to judge.
+    pub needs: &'static [Kind],
+    /// First version that has it.
+    pub since: &'static str,
+}
+
+/// A place of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Where.
+    pub place: Place,
+    /// The line, to be shown with a caret; empty when it is not at hand.
+    pub text: String,
+}
+
+/// One finding.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: &'static RuleInfo,
+    /// Severity here, which can be lower than the rule's.
+    pub severity: Severity,
+    /// The service that breaks.
+    pub service: Option<String>,
+    /// What happens and why it matters, a sentence without a full stop.
+    pub message: String,
+    /// Where, the most telling place first.
+    pub locations: Vec<Location>,
+    /// For machines: keys fixed per rule.
+    pub data: serde_json::Map<String, serde_json::Value>,
+    /// What was seen, sentence by sentence.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub help: String,
+}
+
+impl Finding {
+    /// A finding of `rule` without places, data and proof yet.
+    pub fn new(rule: &'static RuleInfo, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity: rule.severity,
+            service: None,
+            message: message.into(),
+            locations: Vec::new(),
+            data: serde_json::Map::new(),
+            evidence: Vec::new(),
+            help: help.into(),
+        }
+    }
+
+    /// Names the service that breaks.
+    pub fn service(mut self, service: &str) -> Self {
+        self.service = Some(service.to_owned());
+        self
+    }
+
+    /// Adds a place with its line.
+    pub fn at(mut self, place: &Place, text: &str) -> Self {
+        self.locations.push(Location {
+            place: place.clone(),
+            text: text.to_owned(),
+        });
+        self
+    }
+
+    /// Adds a sentence of proof.
+    pub fn proof(mut self, sentence: impl Into<String>) -> Self {
+        self.evidence.push(sentence.into());
+        self
+    }
+
+    /// Adds a value for machines.
+    pub fn data(mut self, key: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let places: Vec<&Place> = self.locations.iter().map(|location| &location.place).collect();
+        let mut out = serializer.serialize_struct("Finding", 9)?;
+        out.serialize_field("code", self.rule.code)?;
+        out.serialize_field("rule", self.rule.name)?;
+        out.serialize_field("severity", &self.severity)?;
+        out.serialize_field("service", &self.service)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("locations", &places)?;
+        out.serialize_field("data", &self.data)?;
+        out.serialize_field("evidence", &self.evidence)?;
+        out.serialize_field("help", &self.help)?;
+        out.end()
+    }
+}
+
+/// A rule that could not judge.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct NotChecked {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What it lacked.
+    pub reason: String,
+}
+
+/// What all rules said of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Sorted by severity, code and place.
+    pub findings: Vec<Finding>,
+    /// Rules that could not judge.
+    pub not_checked: Vec<NotChecked>,
+}
+
+impl Judgement {
+    /// True when nothing breaks in production: there may be warnings.
+    pub fn passes(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Error)
+    }
+}

@@ -1,0 +1,178 @@
+//! Whether an answer is the expected one. Pure.
+
+use serde_json::Value;
+
+use super::http::{Answer, Failure};
+use crate::app::{Expect, ProbeAction};
+use crate::evidence::Attempt;
+
+/// Characters of a body that are shown.
+const SHOWN: usize = 160;
+
+/// What a probe does, in a fragment.
+pub fn describe(action: &ProbeAction) -> String {
+    match action {
+        ProbeAction::Http(request, _) => {
+            format!("{} {} on port {}", request.method, request.path, request.port)
+        }
+        ProbeAction::Tcp { port } => format!("a connection to port {port}"),
+        ProbeAction::Command(words) => format!("the command `{}`", words.join(" ")),
+    }
+}
+
+/// Judges an HTTP answer. An inferred probe only asks whether anybody answers.
+pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
+    let mut wrong = Vec::new();
+    match expect.status {
+        Some(status) if status != answer.status => wrong.push(format!("expected status {status}")),
+        None if answer.status >= 400 && !inferred => {
+            wrong.push("expected a status below 400".to_owned());
+        }
+        _ => {}
+    }
+    if let Some(text) = &expect.body
+        && !answer.body.contains(text)
+    {
+        wrong.push(format!("expected a body with `{text}`"));
+    }
+    if let Some(part) = &expect.json {
+        match serde_json::from_str::<Value>(&answer.body) {
+            Err(_) => wrong.push("expected a JSON body".to_owned()),
+            Ok(body) => {
+                if let Some(path) = differs(part, &body, "") {
+                    wrong.push(format!("expected other JSON at `{path}`"));
+                }
+            }
+        }
+    }
+    let passed = wrong.is_empty();
+    let mut text = format!("status {}", answer.status);
+    if !passed {
+        text = format!("{text}, {}", wrong.join(", "));
+        let body = shorten(&answer.body);
+        if !body.is_empty() {
+            text = format!("{text}; the body was: {body}");
+        }
+    }
+    Attempt { passed, answer: text }
+}
+
+/// Judges a request without an answer. A server that speaks something else than HTTP is there all
+/// the same, which is all that an inferred probe asks.
+pub fn failure(failure: &Failure, inferred: bool) -> Attempt {
+    match failure {
+        Failure::NotHttp(_) if inferred => Attempt {
+            passed: true,
+            answer: "it answers, though not in HTTP".to_owned(),
+        },
+        Failure::NotHttp(text) => failed(format!("the answer is not HTTP: {text}")),
+        Failure::Connection(text) => failed(format!("no answer: {text}")),
+        Failure::Silent(time) => failed(format!("no answer in {} s", time.as_secs())),
+    }
+}
+
+/// Judges a connection.
+pub fn connection(result: Result<(), String>) -> Attempt {
+    match result {
+        Ok(()) => Attempt {
+            passed: true,
+            answer: "the connection is accepted".to_owned(),
+        },
+        Err(error) => failed(format!("no connection: {error}")),
+    }
+}
+
+/// Judges a command.
+pub fn command(code: i64, stdout: &str, stderr: &str) -> Attempt {
+    let passed = code == 0;
+    let mut answer = format!("exit code {code}");
+    let output = if stderr.trim().is_empty() { stdout } else { stderr };
+    if !passed && !output.trim().is_empty() {
+        answer = format!("{answer}: {}", shorten(output));
+    }
+    Attempt { passed, answer }
+}
+
+fn failed(answer: String) -> Attempt {
+    Attempt {
+        passed: false,
+        answer,
+    }
+}
+
+/// The first path at which `body` does not hold what `part` asks for. Mappings may have more keys;
+/// lists must be as long and hold the parts in order.
+fn differs(part: &Value, body: &Value, path: &str) -> Option<String> {
+    let shown = || if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    match (part, body) {
+        (Value::Object(part), Value::Object(body)) => part.iter().find_map(|(key, value)| {
+            let path = format!("{path}/{key}");
+            match body.get(key) {
+                Some(found) => differs(value, found, &path),
+                None => Some(path),
+            }
+        }),
+        (Value::Array(part), Value::Array(body)) if part.len() == body.len() => part
+            .iter()
+            .zip(body)
+            .enumerate()
+            .find_map(|(index, (part, body))| differs(part, body, &format!("{path}/{index}"))),
+        (Value::Number(part), Value::Number(body)) => (part.as_f64() != body.as_f64()).then(shown),
+        (part, body) => (part != body).then(shown),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match flat.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{} …", &flat[..at]),
+        None => flat,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn got(status: u16, body: &str) -> Answer {
+        Answer {
+            status,
+            body: body.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_status_below_400_passes_when_none_is_expected() {
+        assert!(answer(&got(302, ""), &Expect::default(), false).passed);
+        assert!(!answer(&got(500, ""), &Expect::default(), false).passed);
+        assert!(answer(&got(500, ""), &Expect::default(), true).passed);
+    }
+
+    #[test]
+    fn json_is_compared_in_part() {
+        let expect = |json: Value| Expect {
+            json: Some(json),
+            ..Expect::default()
+        };
+        let body = got(200, r#"{"ok":true,"items":[{"id":1,"text":"a"}]}"#);
+        let json = serde_json::json!({"ok": true, "items": [{"text": "a"}]});
+        assert!(answer(&body, &expect(json), false).passed);
+        let json = serde_json::json!({"items": [{"text": "b"}]});
+        let attempt = answer(&body, &expect(json), false);
+        assert!(attempt.answer.contains("`/items/0/text`"), "{}", attempt.answer);
+    }
+
+    #[test]
+    fn a_failure_shows_what_came_instead() {
+        let expect = Expect {
+            status: Some(201),
+            body: Some("done".to_owned()),
+            ..Expect::default()
+        };
+        let attempt = answer(&got(500, "no\n such  host"), &expect, false);
+        assert_eq!(
+            attempt.answer,
+            "status 500, expected status 201, expected a body with `done`; the body was: no such host"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Asks the running app what the probes ask, until it answers as expected or the time is up.
+
+mod http;
+mod judge;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::app::{Probe, ProbeAction};
+use crate::engine::ExecSpec;
+use crate::event::Event;
+use crate::evidence::Attempt;
+use crate::mask::mask;
+
+pub use judge::describe;
+
+/// First pause between two attempts; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// Longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Time for one attempt.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How the probes reach the app.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// Container port of a service to address and port on the host.
+    pub ports: HashMap<(String, u16), (String, u16)>,
+    /// Service to container id.
+    pub containers: HashMap<String, String>,
+}
+
+/// Runs the probes one after the other, as they are written: a later one may build on an earlier.
+///
+/// The timeouts all count from now, when the app is up. `gone` returns a reason when a service is
+/// there no more: waiting for it is of no use then.
+pub async fn run_all(
+    session: &Session,
+    probes: &[Probe],
+    targets: &Targets,
+    gone: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Attempt> {
+    let up = Instant::now();
+    let mut attempts = Vec::new();
+    for probe in probes {
+        let attempt = run_one(session, probe, targets, up + probe.timeout, gone).await;
+        session.emit(Event::Probe {
+            run: session.labels.run,
+            name: probe.name.clone(),
+            passed: attempt.passed,
+            answer: attempt.answer.clone(),
+        });
+        attempts.push(attempt);
+    }
+    attempts
+}
+
+async fn run_one(
+    session: &Session,
+    probe: &Probe,
+    targets: &Targets,
+    deadline: Instant,
+    gone: &dyn Fn(&str) -> Option<String>,
+) -> Attempt {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut attempt = once(session, probe, targets).await;
+        attempt.answer = mask(&attempt.answer).into_owned();
+        if attempt.passed || session.cancel.requested() {
+            return attempt;
+        }
+        if let Some(reason) = gone(&probe.service) {
+            attempt.answer = format!("{} ({reason})", attempt.answer);
+            return attempt;
+        }
+        if Instant::now() + pause > deadline {
+            return attempt;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
+    let address = |port: u16| targets.ports.get(&(probe.service.clone(), port));
+    let unreachable = |port: u16| Attempt {
+        passed: false,
+        answer: format!("port {port} of `{}` is not published", probe.service),
+    };
+    match &probe.action {
+        ProbeAction::Http(request, expect) => match address(request.port) {
+            None => unreachable(request.port),
+            Some(address) => {
+                let answer = tokio::time::timeout(ATTEMPT, http::ask(request, address)).await;
+                match answer.unwrap_or_else(|_| Err(http::Failure::Silent(ATTEMPT))) {
+                    Ok(answer) => judge::answer(&answer, expect, probe.inferred),
+                    Err(failure) => judge::failure(&failure, probe.inferred),
+                }
+            }
+        },
+        ProbeAction::Tcp { port } => match address(*port) {
+            None => unreachable(*port),
+            Some(address) => judge::connection(http::connects(address).await),
+        },
+        ProbeAction::Command(words) => command(session, probe, words, targets).await,
+    }
+}
+
+async fn command(session: &Session, probe: &Probe, words: &[String], targets: &Targets) -> Attempt {
+    let failed = |answer: String| Attempt {
+        passed: false,
+        answer,
+    };
+    let Some(id) = targets.containers.get(&probe.service) else {
+        return failed(format!("`{}` has no container", probe.service));
+    };
+    let spec = ExecSpec {
+        command: words.to_vec(),
+        deadline: Some(ATTEMPT),
+        ..ExecSpec::default()
+    };
+    match session.engine.exec(id, spec).await {
+        Ok(result) => judge::command(result.exit_code, &result.stdout_text(), &result.stderr_text()),
+        Err(error) => failed(error.to_string()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Stops containers in reverse order: the signal, a time to end, then SIGKILL.
+
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use super::Session;
+use crate::app::App;
+use crate::engine::EngineError;
+use crate::event::{Change, Event};
+use crate::plan::stop::stoppable;
+
+/// ECS gives a container 30 s after SIGTERM ("Task definition parameters", stopTimeout).
+pub const ECS_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Docker and Compose give it 10 s.
+pub const DOCKER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Stops `containers` (service and id), each after all that depend on it. `timeout` is per
+/// container; a second Ctrl-C kills what is left at once.
+pub async fn stop_all(
+    session: &Session,
+    app: &App,
+    containers: &[(String, String)],
+    timeout: impl Fn(&str) -> Duration,
+) {
+    let mut left: Vec<String> = containers.iter().map(|(service, _)| service.clone()).collect();
+    let mut asked: Vec<String> = Vec::new();
+    let mut stopping = FuturesUnordered::new();
+    loop {
+        for name in stoppable(app, &left) {
+            if asked.contains(&name) {
+                continue;
+            }
+            let id = containers.iter().find(|(service, _)| *service == name);
+            let id = id.map(|(_, id)| id.clone()).unwrap_or_default();
+            let seconds = timeout(&name).as_secs() as u32;
+            let signal = app.services.get(&name).and_then(|service| service.stop_signal.clone());
+            asked.push(name.clone());
+            stopping.push(async move {
+                let result = stop_one(session, &id, seconds, signal.as_deref()).await;
+                (name, result)
+            });
+        }
+        let Some((name, result)) = stopping.next().await else {
+            return;
+        };
+        match result {
+            Ok(()) => session.emit(Event::Container {
+                run: session.labels.run,
+                service: name.clone(),
+                change: Change::Stopped,
+            }),
+            Err(error) => session.emit(Event::Warning(format!("`{name}` could not be stopped: {error}"))),
+        }
+        left.retain(|other| *other != name);
+    }
+}
+
+async fn stop_one(session: &Session, id: &str, seconds: u32, signal: Option<&str>) -> Result<(), EngineError> {
+    let engine = &session.engine;
+    let kill = async {
+        session.cancel.wait_at_once().await;
+        engine.kill(id, "SIGKILL").await
+    };
+    let result = tokio::select! {
+        result = engine.stop(id, seconds, signal) => result,
+        result = kill => result,
+    };
+    match result {
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,185 @@
+//! Starts containers in the order that [`crate::plan::start`] decides, and keeps their states.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use indexmap::IndexMap;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{RunError, Session};
+use crate::app::App;
+use crate::engine::{EngineError, EventStream};
+use crate::event::{Change, Event};
+use crate::labels;
+use crate::plan::start::{Decision, State, decide};
+
+/// States of all services of a run.
+pub type States = IndexMap<String, State>;
+
+/// Follows the engine's events for the containers of one run.
+pub struct Supervisor {
+    states: Arc<watch::Sender<States>>,
+    oom: Arc<watch::Sender<Vec<String>>>,
+    ids: HashMap<String, String>,
+    session: Session,
+    pump: JoinHandle<()>,
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
+}
+
+impl Supervisor {
+    /// Begins to follow `containers` (service and container id), all of them created and not
+    /// started. `events` must have been subscribed to before.
+    pub fn new(session: &Session, events: EventStream, containers: &[(String, String)]) -> Self {
+        let pending = containers.iter().map(|(service, _)| (service.clone(), State::Pending));
+        let states = Arc::new(watch::Sender::new(pending.collect::<States>()));
+        let oom = Arc::new(watch::Sender::new(Vec::new()));
+        let ids: HashMap<String, String> = containers.iter().cloned().collect();
+        let pump = tokio::spawn(pump(session.clone(), events, states.clone(), oom.clone(), ids.clone()));
+        Self {
+            states,
+            oom,
+            ids,
+            session: session.clone(),
+            pump,
+        }
+    }
+
+    /// The states, to wait for changes.
+    pub fn watch(&self) -> watch::Receiver<States> {
+        self.states.subscribe()
+    }
+
+    /// The states now.
+    pub fn states(&self) -> States {
+        self.states.borrow().clone()
+    }
+
+    /// Services that the engine reported as out of memory.
+    pub fn out_of_memory(&self) -> Vec<String> {
+        self.oom.borrow().clone()
+    }
+
+    /// Starts every pending service as soon as its dependencies allow. Returns when each runs, has
+    /// ended or never will; earlier when `ended` says that the run is over, or on Ctrl-C.
+    ///
+    /// A container that the engine cannot start gets the state `Never`.
+    pub async fn start_all(&self, app: &App, ended: impl Fn(&States) -> bool) -> Result<(), RunError> {
+        let mut changes = self.watch();
+        let mut starting = FuturesUnordered::new();
+        loop {
+            if self.session.cancel.requested() {
+                return Err(RunError::Interrupted);
+            }
+            let states = changes.borrow_and_update().clone();
+            if ended(&states) {
+                return Ok(());
+            }
+            let mut open = false;
+            for (name, state) in &states {
+                if *state == State::Starting {
+                    open = true;
+                }
+                if *state != State::Pending {
+                    continue;
+                }
+                open = true;
+                let Some(service) = app.services.get(name) else { continue };
+                match decide(service, &states) {
+                    Decision::Wait => {}
+                    Decision::Never(reason) => self.set(name, State::Never { reason }),
+                    Decision::Start => {
+                        self.set(name, State::Starting);
+                        starting.push(self.start(name.clone()));
+                    }
+                }
+            }
+            if !open && starting.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                Some((name, result)) = starting.next(), if !starting.is_empty() => {
+                    self.started(&name, result);
+                }
+                () = self.session.cancel.wait() => return Err(RunError::Interrupted),
+            }
+        }
+    }
+
+    async fn start(&self, name: String) -> (String, Result<(), EngineError>) {
+        let id = self.ids.get(&name).cloned().unwrap_or_default();
+        let result = self.session.engine.start(&id).await;
+        (name, result)
+    }
+
+    fn started(&self, name: &str, result: Result<(), EngineError>) {
+        self.states.send_if_modified(|states| {
+            let Some(state @ State::Starting) = states.get_mut(name) else {
+                return false; // the event was faster
+            };
+            *state = match result {
+                Ok(()) => State::Running { healthy: None },
+                Err(error) => State::Never {
+                    reason: error.to_string(),
+                },
+            };
+            true
+        });
+    }
+
+    fn set(&self, name: &str, state: State) {
+        self.states.send_modify(|states| {
+            states.insert(name.to_owned(), state);
+        });
+    }
+}
+
+/// Turns engine events into states.
+async fn pump(
+    session: Session,
+    mut events: EventStream,
+    states: Arc<watch::Sender<States>>,
+    oom: Arc<watch::Sender<Vec<String>>>,
+    ids: HashMap<String, String>,
+) {
+    while let Some(Ok(event)) = events.next().await {
+        let Some(service) = event.labels.get(labels::SERVICE) else { continue };
+        // A rebuilt service has a new container; the old one's end is no news.
+        let of_this_run = ids.get(service).is_some_and(|id| *id == event.id);
+        if !of_this_run {
+            continue;
+        }
+        let change = match event.action.as_str() {
+            "start" => Change::Started,
+            "health_status: healthy" => Change::Healthy,
+            "health_status: unhealthy" => Change::Unhealthy,
+            "die" => Change::Exited(event.exit_code.unwrap_or(-1)),
+            "oom" => {
+                oom.send_modify(|services| services.push(service.clone()));
+                continue;
+            }
+            _ => continue,
+        };
+        let state = match &change {
+            Change::Healthy => State::Running { healthy: Some(true) },
+            Change::Unhealthy => State::Running { healthy: Some(false) },
+            Change::Exited(code) => State::Exited { code: *code },
+            _ => State::Running { healthy: None },
+        };
+        states.send_modify(|states| {
+            states.insert(service.clone(), state);
+        });
+        session.emit(Event::Container {
+            run: session.labels.run,
+            service: service.clone(),
+            change,
+        });
+    }
+}
