@@ -85,9 +85,12 @@ ensure_rust() {
   fi
 }
 
-# Builds envsim and leaves the program's path in $envsim.
+# Builds envsim and leaves the program's path in $envsim. Only cargo knows the folder for certain: the environment
+# and its own settings can move it.
 build_envsim() {
+  local target
   (cd "$ROOT" && cargo build --release)
+  target="$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
   # shellcheck disable=SC2034  # for the scripts that source this file
-  envsim="$(cd "$ROOT" && cd "${CARGO_TARGET_DIR:-target}" && pwd)/release/envsim"
+  envsim="$target/release/envsim"
 }

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod build;
 pub mod checks;
+pub mod dev;
 pub mod engine;
 pub mod event;
 pub mod evidence;
@@ -10,6 +11,7 @@ pub mod finding;
 pub mod labels;
 pub mod mask;
 pub mod plan;
+pub mod prod;
 pub mod run;
 pub mod scan;
 pub mod wire;

@@ -82,7 +82,11 @@ pub struct SkippedPath {
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     #[error("cannot {doing} `{}`: {source}{}", .path.display(), remedy(.source))]
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("`{}` is not a directory, so it cannot be a build context", .0.display())]
     NotADirectory(PathBuf),
     #[error("`{}` became shorter while it was sent: stop what is writing it, or ignore it", .0.display())]
@@ -95,7 +99,9 @@ pub enum ContextError {
 
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => ": make it readable, or keep it out with a line in `.dockerignore`",
+        io::ErrorKind::PermissionDenied => {
+            ": make it readable, or keep it out with a line in `.dockerignore`"
+        }
         io::ErrorKind::NotFound => ": check the path",
         _ => "",
     }
@@ -103,7 +109,11 @@ fn remedy(source: &io::Error) -> &'static str {
 
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ContextError {
     let path = path.to_owned();
-    move |source| ContextError::Io { doing, path, source }
+    move |source| ContextError::Io {
+        doing,
+        path,
+        source,
+    }
 }
 
 impl Listing {
@@ -114,7 +124,13 @@ impl Listing {
             EntryKind::Dir => FileKind::Dir,
             EntryKind::Symlink(target) => FileKind::Symlink(target.to_string_lossy().into_owned()),
         };
-        self.entries.iter().map(|entry| ContextFile { path: entry.path.clone(), kind: kind(entry) }).collect()
+        self.entries
+            .iter()
+            .map(|entry| ContextFile {
+                path: entry.path.clone(),
+                kind: kind(entry),
+            })
+            .collect()
     }
 
     /// Content in bytes, without the archive's own overhead.
@@ -137,10 +153,18 @@ pub fn find_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Ignore, 
     for path in beside.into_iter().chain([context.join(".dockerignore")]) {
         match fs::read(&path) {
             Ok(text) => {
-                let name = path.strip_prefix(context).unwrap_or(&path).to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(context)
+                    .unwrap_or(&path)
+                    .to_string_lossy()
+                    .into_owned();
                 return Ok(Ignore::parse(text, &name)?);
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
             Err(error) => return Err(io_error("read", &path)(error)),
         }
     }
@@ -152,12 +176,18 @@ pub fn find_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Ignore, 
 /// # Errors
 /// A directory that cannot be read and is not ignored, or a pattern found to be malformed.
 pub fn walk(context: &Path, ignore: &Ignore) -> Result<Listing, ContextError> {
-    let is_dir = fs::metadata(context).map_err(io_error("read", context))?.is_dir();
+    let is_dir = fs::metadata(context)
+        .map_err(io_error("read", context))?
+        .is_dir();
     if !is_dir {
         return Err(ContextError::NotADirectory(context.to_owned()));
     }
     let mut walk = Walk::default();
-    let layers = [Layer { ignore, prefix: String::new(), state: DirState::default() }];
+    let layers = [Layer {
+        ignore,
+        prefix: String::new(),
+        state: DirState::default(),
+    }];
     walk.dir(context, Path::new(""), &layers)?;
     Ok(walk.finish())
 }
@@ -208,7 +238,11 @@ struct Decision<'a> {
 }
 
 fn decide<'a>(layers: &[Layer<'a>], path: &str) -> Result<Decision<'a>, IgnoreError> {
-    let mut decision = Decision { excluded: None, prunable: false, below: Vec::new() };
+    let mut decision = Decision {
+        excluded: None,
+        prunable: false,
+        below: Vec::new(),
+    };
     for layer in layers {
         let path = paths::join(&layer.prefix, path);
         let (verdict, state) = layer.ignore.step(&layer.state, &path)?;
@@ -218,7 +252,10 @@ fn decide<'a>(layers: &[Layer<'a>], path: &str) -> Result<Decision<'a>, IgnoreEr
                 decision.excluded = Some((layer.ignore, rule));
             }
         }
-        decision.below.push(Layer { state, ..layer.clone() });
+        decision.below.push(Layer {
+            state,
+            ..layer.clone()
+        });
     }
     Ok(decision)
 }
@@ -249,23 +286,38 @@ impl Walk {
         let found = fs::metadata(source).map_err(io_error("read", source))?;
         self.name = PathBuf::from(&root.name);
         self.hidden = root.hidden.iter().cloned().collect();
-        let in_project = source.strip_prefix(project_dir).ok().map(|below| below.to_string_lossy().into_owned());
+        let in_project = source
+            .strip_prefix(project_dir)
+            .ok()
+            .map(|below| below.to_string_lossy().into_owned());
         let mut layers = Vec::new();
         if let Some(below) = in_project {
             let mut state = DirState::default();
-            for dir in paths::ancestors(&below).chain((!below.is_empty()).then_some(below.as_str())) {
+            for dir in paths::ancestors(&below).chain((!below.is_empty()).then_some(below.as_str()))
+            {
                 let (verdict, next) = project_ignore.step(&state, dir)?;
                 let at_root = dir == below;
                 if let (true, Some(rule)) = (verdict.excluded, verdict.by)
                     && (project_ignore.may_prune(dir) || (at_root && root.is_file))
                 {
                     let file = project_ignore.file().to_owned();
-                    self.ignored.insert(root.name.clone(), IgnoredPath { path: root.name.clone(), file, rule });
+                    self.ignored.insert(
+                        root.name.clone(),
+                        IgnoredPath {
+                            path: root.name.clone(),
+                            file,
+                            rule,
+                        },
+                    );
                     return Ok(());
                 }
                 state = next;
             }
-            layers.push(Layer { ignore: project_ignore, prefix: below, state });
+            layers.push(Layer {
+                ignore: project_ignore,
+                prefix: below,
+                state,
+            });
         }
         if root.is_file {
             self.keep(source, Path::new(""), &found);
@@ -275,7 +327,11 @@ impl Walk {
             (true, Layout::Project | Layout::Staged) => Ignore::default(),
             (false, _) => own_ignore(source, &root.name)?,
         };
-        layers.push(Layer { ignore: &own_ignore, prefix: String::new(), state: DirState::default() });
+        layers.push(Layer {
+            ignore: &own_ignore,
+            prefix: String::new(),
+            state: DirState::default(),
+        });
         if !root.name.is_empty() {
             // Even when empty, so that the `COPY` of it finds something.
             self.keep(source, Path::new(""), &found);
@@ -342,11 +398,14 @@ impl Walk {
             return;
         }
         let file = ignore.file().to_owned();
-        self.ignored.insert(path.clone(), IgnoredPath { path, file, rule });
+        self.ignored
+            .insert(path.clone(), IgnoredPath { path, file, rule });
     }
 
     fn keep(&mut self, disk: &Path, below: &Path, found: &Metadata) {
-        let Some(entry) = self.entry(disk, below, found) else { return };
+        let Some(entry) = self.entry(disk, below, found) else {
+            return;
+        };
         for parent in self.pending.drain(..) {
             self.entries.insert(parent.path.clone(), parent);
         }
@@ -355,7 +414,11 @@ impl Walk {
 
     /// The entry for a path, or `None` with a note for one that cannot be sent.
     fn entry(&mut self, disk: &Path, below: &Path, found: &Metadata) -> Option<Entry> {
-        let raw = if below.as_os_str().is_empty() { self.name.clone() } else { self.name.join(below) };
+        let raw = if below.as_os_str().is_empty() {
+            self.name.clone()
+        } else {
+            self.name.join(below)
+        };
         let path = raw.to_string_lossy().into_owned();
         let kind = found.file_type();
         let what = if kind.is_fifo() {
@@ -368,7 +431,8 @@ impl Walk {
             None
         };
         if let Some(what) = what {
-            self.skipped.insert(path.clone(), SkippedPath { path, what });
+            self.skipped
+                .insert(path.clone(), SkippedPath { path, what });
             return None;
         }
         let (kind, size) = if kind.is_dir() {
@@ -380,7 +444,15 @@ impl Walk {
             (EntryKind::File, found.len())
         };
         let mtime = u64::try_from(found.mtime()).unwrap_or(0);
-        Some(Entry { path, kind, size, mode: found.mode() & 0o7777, mtime, disk: disk.to_owned(), raw })
+        Some(Entry {
+            path,
+            kind,
+            size,
+            mode: found.mode() & 0o7777,
+            mtime,
+            disk: disk.to_owned(),
+            raw,
+        })
     }
 
     fn finish(self) -> Listing {

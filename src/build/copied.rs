@@ -82,13 +82,21 @@ pub struct Copies {
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Missing {
     /// A line of the ignore file keeps it out of the context.
-    Ignored { file: String, line: usize, pattern: String },
+    Ignored {
+        file: String,
+        line: usize,
+        pattern: String,
+    },
     /// The context has no such file.
     NotInContext,
     /// No `COPY` or `ADD` of a stage that is built takes it.
     NotCopied,
     /// It was copied into a stage of which the image does not take it.
-    OtherStage { stage: String, line: usize, built: bool },
+    OtherStage {
+        stage: String,
+        line: usize,
+        built: bool,
+    },
     /// Another file was copied to the same place afterwards.
     Replaced { by: String, line: usize },
 }
@@ -96,16 +104,37 @@ pub enum Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ignored { file, line, pattern } => write!(f, "ignored by `{pattern}` in {file} line {line}"),
+            Self::Ignored {
+                file,
+                line,
+                pattern,
+            } => write!(f, "ignored by `{pattern}` in {file} line {line}"),
             Self::NotInContext => write!(f, "not in the build context"),
             Self::NotCopied => write!(f, "not copied by any `COPY` or `ADD`"),
-            Self::OtherStage { stage, line, built: true } => {
-                write!(f, "copied into stage `{stage}` only (line {line}), and not from there into the image")
+            Self::OtherStage {
+                stage,
+                line,
+                built: true,
+            } => {
+                write!(
+                    f,
+                    "copied into stage `{stage}` only (line {line}), and not from there into the image"
+                )
             }
-            Self::OtherStage { stage, line, built: false } => {
-                write!(f, "copied into stage `{stage}` only (line {line}), which is not part of this build")
+            Self::OtherStage {
+                stage,
+                line,
+                built: false,
+            } => {
+                write!(
+                    f,
+                    "copied into stage `{stage}` only (line {line}), which is not part of this build"
+                )
             }
-            Self::Replaced { by, line } => write!(f, "replaced by `{by}`, which line {line} copies to the same place"),
+            Self::Replaced { by, line } => write!(
+                f,
+                "replaced by `{by}`, which line {line} copies to the same place"
+            ),
         }
     }
 }
@@ -140,7 +169,12 @@ pub fn copied(resolved: &Resolved, context: &[ContextFile]) -> Result<Copies, Ig
             }
         }
     }
-    let mut run = Run { context: &tree, records: Vec::new(), stages: Vec::new(), missing_sources: Vec::new() };
+    let mut run = Run {
+        context: &tree,
+        records: Vec::new(),
+        stages: Vec::new(),
+        missing_sources: Vec::new(),
+    };
     for stage in &resolved.stages {
         run.stage(stage)?;
     }
@@ -165,9 +199,38 @@ struct Run<'a> {
 /// Directories every ordinary image has. A file copied onto one goes into it, so they matter even though the image is
 /// not looked into.
 const USUAL_DIRS: &[&str] = &[
-    "bin", "boot", "dev", "etc", "home", "lib", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys", "tmp",
-    "usr/bin", "usr/include", "usr/lib", "usr/local/bin", "usr/local/etc", "usr/local/lib", "usr/local/sbin",
-    "usr/local/share", "usr/sbin", "usr/share", "usr/src", "var/cache", "var/lib", "var/log", "var/run", "var/tmp",
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "home",
+    "lib",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "srv",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/include",
+    "usr/lib",
+    "usr/local/bin",
+    "usr/local/etc",
+    "usr/local/lib",
+    "usr/local/sbin",
+    "usr/local/share",
+    "usr/sbin",
+    "usr/share",
+    "usr/src",
+    "var/cache",
+    "var/lib",
+    "var/log",
+    "var/run",
+    "var/tmp",
 ];
 
 impl Run<'_> {
@@ -182,7 +245,9 @@ impl Run<'_> {
         for step in &stage.steps {
             tree.add_dir(&paths::below_root(&step.workdir));
             match &step.kind {
-                Kind::Workdir(path) => tree.add_dir(&paths::below_root(&paths::absolute(&step.workdir, path))),
+                Kind::Workdir(path) => {
+                    tree.add_dir(&paths::below_root(&paths::absolute(&step.workdir, path)))
+                }
                 Kind::Copy(copy) => self.instruction(stage, step, copy, false, &mut tree)?,
                 Kind::Add(copy) => self.instruction(stage, step, copy, true, &mut tree)?,
                 _ => {}
@@ -206,11 +271,12 @@ impl Run<'_> {
                 let outcome = copy::copy(self.context, given, is_add, &step.workdir, &is_dir)?;
                 if stage.reachable {
                     let missing = outcome.missing.into_iter();
-                    self.missing_sources.extend(missing.map(|source| MissingSource {
-                        source,
-                        stage: stage.index,
-                        line: step.line,
-                    }));
+                    self.missing_sources
+                        .extend(missing.map(|source| MissingSource {
+                            source,
+                            stage: stage.index,
+                            line: step.line,
+                        }));
                 }
                 outcome.dirs.iter().for_each(|dir| tree.add_dir(dir));
                 for placed in outcome.placed {
@@ -219,7 +285,8 @@ impl Run<'_> {
                 }
             }
             (Some(_), Some(from)) => {
-                let outcome = copy::copy(&self.stages[from], given, is_add, &step.workdir, &is_dir)?;
+                let outcome =
+                    copy::copy(&self.stages[from], given, is_add, &step.workdir, &is_dir)?;
                 outcome.dirs.iter().for_each(|dir| tree.add_dir(dir));
                 for placed in outcome.placed {
                     let source = self.records[placed.value].copied.source.clone();
@@ -264,7 +331,8 @@ impl Run<'_> {
         let image_tree = std::mem::take(&mut self.stages[resolved.target].files);
         let lineage = resolved.lineage();
         let mut open: Vec<usize> = image_tree.values().copied().collect();
-        let unpacked = |record: &Record| record.copied.unpacked && lineage.contains(&record.copied.stage);
+        let unpacked =
+            |record: &Record| record.copied.unpacked && lineage.contains(&record.copied.stage);
         open.extend((0..self.records.len()).filter(|&at| unpacked(&self.records[at])));
         while let Some(at) = open.pop() {
             if !std::mem::replace(&mut self.records[at].copied.in_final, true) {
@@ -280,7 +348,9 @@ impl Run<'_> {
                 unbuilt.push(record.copied);
             }
         }
-        let image = image_tree.into_iter().filter_map(|(path, at)| Some((format!("/{path}"), *positions.get(&at)?)));
+        let image = image_tree
+            .into_iter()
+            .filter_map(|(path, at)| Some((format!("/{path}"), *positions.get(&at)?)));
         Copies {
             image: image.collect(),
             files,
@@ -295,12 +365,17 @@ impl Run<'_> {
 impl Copies {
     /// The context file at an absolute path of the image.
     pub fn at(&self, image_path: &str) -> Option<&Copied> {
-        self.image.get(&paths::clean(image_path)).map(|&at| &self.files[at])
+        self.image
+            .get(&paths::clean(image_path))
+            .map(|&at| &self.files[at])
     }
 
     /// Every absolute path of the image that holds this context file.
     pub fn places(&self, source: &str) -> Vec<&str> {
-        let places = self.image.iter().filter(|(_, at)| self.files[**at].source == source);
+        let places = self
+            .image
+            .iter()
+            .filter(|(_, at)| self.files[**at].source == source);
         places.map(|(path, _)| path.as_str()).collect()
     }
 
@@ -309,31 +384,59 @@ impl Copies {
     ///
     /// # Errors
     /// As [`Ignore::decide`].
-    pub fn reason_missing(&self, path: &str, ignore: &Ignore) -> Result<Option<Missing>, IgnoreError> {
+    pub fn reason_missing(
+        &self,
+        path: &str,
+        ignore: &Ignore,
+    ) -> Result<Option<Missing>, IgnoreError> {
         let path = paths::below_root(path);
         let concerned = |copied: &&Copied| paths::within(&copied.source, &path).is_some();
-        if self.files.iter().filter(concerned).any(|copied| copied.in_final) {
+        if self
+            .files
+            .iter()
+            .filter(concerned)
+            .any(|copied| copied.in_final)
+        {
             return Ok(None);
         }
         let verdict = ignore.decide(&path)?;
         if let (true, Some(rule)) = (verdict.excluded, verdict.by) {
             let file = ignore.file().to_owned();
-            return Ok(Some(Missing::Ignored { file, line: rule.line, pattern: rule.pattern }));
+            return Ok(Some(Missing::Ignored {
+                file,
+                line: rule.line,
+                pattern: rule.pattern,
+            }));
         }
-        if !self.context.iter().any(|file| paths::within(file, &path).is_some()) {
+        if !self
+            .context
+            .iter()
+            .any(|file| paths::within(file, &path).is_some())
+        {
             return Ok(Some(Missing::NotInContext));
         }
         let other_stage = |copied: &Copied, built| {
             let stage = self.labels[copied.stage].clone();
-            Missing::OtherStage { stage, line: copied.instruction_line, built }
+            Missing::OtherStage {
+                stage,
+                line: copied.instruction_line,
+                built,
+            }
         };
         let Some(last) = self.files.iter().rfind(|copied| concerned(copied)) else {
             let unbuilt = self.unbuilt.iter().rfind(|copied| concerned(copied));
-            return Ok(Some(unbuilt.map_or(Missing::NotCopied, |copied| other_stage(copied, false))));
+            return Ok(Some(
+                unbuilt.map_or(Missing::NotCopied, |copied| other_stage(copied, false)),
+            ));
         };
-        let by = self.at(&last.target).filter(|by| by.source != last.source && self.placed_after(by, last));
+        let by = self
+            .at(&last.target)
+            .filter(|by| by.source != last.source && self.placed_after(by, last));
         Ok(Some(match by {
-            Some(by) => Missing::Replaced { by: by.source.clone(), line: by.instruction_line },
+            Some(by) => Missing::Replaced {
+                by: by.source.clone(),
+                line: by.instruction_line,
+            },
             None => other_stage(last, true),
         }))
     }
@@ -349,10 +452,16 @@ impl Copies {
         let mut found = ImagePaths::default();
         let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (place, &at) in &self.image {
-            places.entry(&self.files[at].source).or_default().push(place.clone());
+            places
+                .entry(&self.files[at].source)
+                .or_default()
+                .push(place.clone());
         }
         for file in &self.context {
-            let Some(below) = paths::within(file, &context_dir).filter(|below| !below.is_empty()) else { continue };
+            let Some(below) = paths::within(file, &context_dir).filter(|below| !below.is_empty())
+            else {
+                continue;
+            };
             let shown = paths::join(&target_dir, below);
             match self.at(&shown) {
                 Some(copied) if copied.source == *file => found.present.push(file.clone()),
@@ -363,7 +472,9 @@ impl Copies {
             }
         }
         for (place, &at) in &self.image {
-            let Some(below) = paths::within(place, &target_dir) else { continue };
+            let Some(below) = paths::within(place, &target_dir) else {
+                continue;
+            };
             let source = &self.files[at].source;
             if *source != paths::join(&context_dir, below) {
                 found.others.push((place.clone(), source.clone()));
@@ -380,15 +491,30 @@ mod tests {
     use super::*;
 
     fn follow(dockerfile: &str, target: Option<&str>, files: &[&str]) -> Copies {
-        let inputs = Inputs { target: target.map(str::to_owned), ..Inputs::default() };
-        let resolved = read(dockerfile, "Dockerfile").unwrap().resolve(&inputs).unwrap();
-        let context: Vec<_> =
-            files.iter().map(|path| ContextFile { path: (*path).to_owned(), kind: FileKind::File }).collect();
+        let inputs = Inputs {
+            target: target.map(str::to_owned),
+            ..Inputs::default()
+        };
+        let resolved = read(dockerfile, "Dockerfile")
+            .unwrap()
+            .resolve(&inputs)
+            .unwrap();
+        let context: Vec<_> = files
+            .iter()
+            .map(|path| ContextFile {
+                path: (*path).to_owned(),
+                kind: FileKind::File,
+            })
+            .collect();
         copied(&resolved, &context).unwrap()
     }
 
     fn image(copies: &Copies) -> Vec<String> {
-        copies.image.iter().map(|(path, &at)| format!("{} -> {path}", copies.files[at].source)).collect()
+        copies
+            .image
+            .iter()
+            .map(|(path, &at)| format!("{} -> {path}", copies.files[at].source))
+            .collect()
     }
 
     const MULTI: &str = "FROM node AS build\nWORKDIR /app\nCOPY package.json ./\nCOPY . .\nRUN npm run build\n\
@@ -399,10 +525,24 @@ mod tests {
     #[test]
     fn only_what_is_brought_over_is_in_the_image() {
         let copies = follow(MULTI, None, FILES);
-        assert_eq!(image(&copies), ["nginx.conf -> /etc/nginx/conf.d/nginx.conf", "public/logo.png -> /srv/logo.png"]);
-        let build: Vec<_> = copies.files.iter().filter(|copied| copied.stage == 0).collect();
+        assert_eq!(
+            image(&copies),
+            [
+                "nginx.conf -> /etc/nginx/conf.d/nginx.conf",
+                "public/logo.png -> /srv/logo.png"
+            ]
+        );
+        let build: Vec<_> = copies
+            .files
+            .iter()
+            .filter(|copied| copied.stage == 0)
+            .collect();
         assert_eq!(build.len(), 5);
-        assert!(build.iter().all(|copied| copied.in_final == (copied.source == "public/logo.png")));
+        assert!(
+            build
+                .iter()
+                .all(|copied| copied.in_final == (copied.source == "public/logo.png"))
+        );
         let brought = copies.at("/srv/logo.png").unwrap();
         assert_eq!((brought.instruction_line, brought.from_stage), (9, Some(0)));
     }
@@ -411,9 +551,20 @@ mod tests {
     fn a_target_sees_what_the_stages_below_it_copied() {
         let text = "FROM a AS base\nWORKDIR /app\nCOPY a .\nFROM base AS dev\nCOPY b .\nFROM base\nCOPY c .\n";
         let files = &["a", "b", "c"];
-        assert_eq!(image(&follow(text, None, files)), ["a -> /app/a", "c -> /app/c"]);
-        assert_eq!(image(&follow(text, Some("dev"), files)), ["a -> /app/a", "b -> /app/b"]);
-        assert!(follow(text, Some("dev"), files).files.iter().all(|copied| copied.stage != 2));
+        assert_eq!(
+            image(&follow(text, None, files)),
+            ["a -> /app/a", "c -> /app/c"]
+        );
+        assert_eq!(
+            image(&follow(text, Some("dev"), files)),
+            ["a -> /app/a", "b -> /app/b"]
+        );
+        assert!(
+            follow(text, Some("dev"), files)
+                .files
+                .iter()
+                .all(|copied| copied.stage != 2)
+        );
     }
 
     #[test]
@@ -423,10 +574,20 @@ mod tests {
         let reason = |path| copies.reason_missing(path, &ignore).unwrap();
         assert_eq!(reason("nginx.conf"), None);
         assert_eq!(reason("public"), None);
-        assert_eq!(reason("README.md").unwrap().to_string(), "ignored by `*.md` in .dockerignore line 1");
+        assert_eq!(
+            reason("README.md").unwrap().to_string(),
+            "ignored by `*.md` in .dockerignore line 1"
+        );
         assert_eq!(reason("nope"), Some(Missing::NotInContext));
         let other = reason("src/a.js").unwrap();
-        assert_eq!(other, Missing::OtherStage { stage: "build".into(), line: 4, built: true });
+        assert_eq!(
+            other,
+            Missing::OtherStage {
+                stage: "build".into(),
+                line: 4,
+                built: true
+            }
+        );
         assert_eq!(reason("src"), Some(other));
     }
 
@@ -435,22 +596,49 @@ mod tests {
         let text = "FROM a AS dev\nCOPY b /b\nFROM a\nCOPY a /a\n";
         let copies = follow(text, None, &["a", "b", "c"]);
         let reason = |path| copies.reason_missing(path, &Ignore::default()).unwrap();
-        assert_eq!(reason("b"), Some(Missing::OtherStage { stage: "dev".into(), line: 2, built: false }));
+        assert_eq!(
+            reason("b"),
+            Some(Missing::OtherStage {
+                stage: "dev".into(),
+                line: 2,
+                built: false
+            })
+        );
         assert_eq!(reason("c"), Some(Missing::NotCopied));
     }
 
     #[test]
     fn a_file_replaced_by_another_is_not_in_the_image() {
-        let copies = follow("FROM a\nCOPY . /app\nCOPY prod.env /app/.env\n", None, &[".env", "prod.env"]);
+        let copies = follow(
+            "FROM a\nCOPY . /app\nCOPY prod.env /app/.env\n",
+            None,
+            &[".env", "prod.env"],
+        );
         let reason = copies.reason_missing(".env", &Ignore::default()).unwrap();
-        assert_eq!(reason, Some(Missing::Replaced { by: "prod.env".into(), line: 3 }));
-        assert_eq!(image(&copies), ["prod.env -> /app/.env", "prod.env -> /app/prod.env"]);
+        assert_eq!(
+            reason,
+            Some(Missing::Replaced {
+                by: "prod.env".into(),
+                line: 3
+            })
+        );
+        assert_eq!(
+            image(&copies),
+            ["prod.env -> /app/.env", "prod.env -> /app/prod.env"]
+        );
     }
 
     #[test]
     fn a_file_copied_twice_to_one_place_counts_both_times() {
-        let copies = follow("FROM a\nWORKDIR /app\nCOPY p.json ./\nCOPY . .\n", None, &["p.json"]);
-        assert_eq!(copies.files.iter().filter(|copied| copied.in_final).count(), 2);
+        let copies = follow(
+            "FROM a\nWORKDIR /app\nCOPY p.json ./\nCOPY . .\n",
+            None,
+            &["p.json"],
+        );
+        assert_eq!(
+            copies.files.iter().filter(|copied| copied.in_final).count(),
+            2
+        );
     }
 
     #[test]
@@ -463,16 +651,33 @@ mod tests {
     fn a_source_the_context_lacks_is_reported_for_stages_that_are_built() {
         let text = "FROM a AS other\nCOPY gone /x\nFROM a\nCOPY missing /x\n";
         let missing = follow(text, None, &["a"]).missing_sources;
-        assert_eq!(missing, [MissingSource { source: "missing".into(), stage: 1, line: 4 }]);
+        assert_eq!(
+            missing,
+            [MissingSource {
+                source: "missing".into(),
+                stage: 1,
+                line: 4
+            }]
+        );
     }
 
     #[test]
     fn a_mounted_directory_is_compared_place_by_place() {
         let text = "FROM a\nWORKDIR /app\nCOPY api/src ./src\nCOPY api/tool /usr/local/bin\nCOPY conf /app/conf\n";
-        let copies = follow(text, None, &["api/src/a.js", "api/test/t.js", "api/tool", "conf"]);
+        let copies = follow(
+            text,
+            None,
+            &["api/src/a.js", "api/test/t.js", "api/tool", "conf"],
+        );
         let found = copies.image_paths("/app/", "api");
         assert_eq!(found.present, ["api/src/a.js"]);
-        assert_eq!(found.elsewhere, [("api/tool".to_owned(), vec!["/usr/local/bin/tool".to_owned()])]);
+        assert_eq!(
+            found.elsewhere,
+            [(
+                "api/tool".to_owned(),
+                vec!["/usr/local/bin/tool".to_owned()]
+            )]
+        );
         assert_eq!(found.absent, ["api/test/t.js"]);
         assert_eq!(found.others, [("/app/conf".to_owned(), "conf".to_owned())]);
     }
@@ -481,6 +686,14 @@ mod tests {
     fn a_copy_from_a_stage_may_use_wildcards_and_rename() {
         let text = "FROM a AS one\nCOPY . /in/\nFROM scratch\nCOPY --from=one /in/*.txt /in/sub/x /out/\nCOPY --from=0 /in/b.txt /c\n";
         let copies = follow(text, None, &["a.txt", "b.txt", "sub/x"]);
-        assert_eq!(image(&copies), ["b.txt -> /c", "a.txt -> /out/a.txt", "b.txt -> /out/b.txt", "sub/x -> /out/x"]);
+        assert_eq!(
+            image(&copies),
+            [
+                "b.txt -> /c",
+                "a.txt -> /out/a.txt",
+                "b.txt -> /out/b.txt",
+                "sub/x -> /out/x"
+            ]
+        );
     }
 }

@@ -22,7 +22,11 @@ pub(crate) struct Tree<T> {
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
-        Self { files: BTreeMap::new(), links: BTreeMap::new(), dirs: BTreeSet::from([String::new()]) }
+        Self {
+            files: BTreeMap::new(),
+            links: BTreeMap::new(),
+            dirs: BTreeSet::from([String::new()]),
+        }
     }
 }
 
@@ -46,11 +50,17 @@ impl<T> Tree<T> {
     fn follow(&self, path: &str) -> String {
         let mut path = paths::below_root(path);
         for _ in 0..MAX_LINKS {
-            let link = paths::ancestors(&path).chain([path.as_str()]).find(|part| self.links.contains_key(*part));
+            let link = paths::ancestors(&path)
+                .chain([path.as_str()])
+                .find(|part| self.links.contains_key(*part));
             let Some(link) = link else { break };
             let target = &self.links[link];
             let rest = paths::within(&path, link).unwrap_or_default();
-            let from = if target.starts_with('/') { "" } else { paths::parent(link) };
+            let from = if target.starts_with('/') {
+                ""
+            } else {
+                paths::parent(link)
+            };
             path = paths::below_root(&format!("{from}/{target}/{rest}"));
         }
         path
@@ -60,7 +70,10 @@ impl<T> Tree<T> {
     /// for further matches.
     fn sources(&self, source: &str) -> Vec<String> {
         let source = paths::below_root(source);
-        let literal = source.split('/').take_while(|part| !glob::has_wildcards(part)).count();
+        let literal = source
+            .split('/')
+            .take_while(|part| !glob::has_wildcards(part))
+            .count();
         let parts: Vec<&str> = source.split('/').collect();
         if literal == parts.len() {
             return vec![source];
@@ -70,9 +83,13 @@ impl<T> Tree<T> {
         let mut found: Vec<String> = Vec::new();
         let all: BTreeSet<&String> = self.files.keys().chain(&self.dirs).collect();
         for path in all {
-            let Some(below) = paths::within(path, &root).filter(|below| !below.is_empty()) else { continue };
+            let Some(below) = paths::within(path, &root).filter(|below| !below.is_empty()) else {
+                continue;
+            };
             // A directory that matched stands for all that is in it.
-            let taken = found.iter().any(|dir| self.dirs.contains(dir) && paths::within(path, dir).is_some());
+            let taken = found
+                .iter()
+                .any(|dir| self.dirs.contains(dir) && paths::within(path, dir).is_some());
             if !taken && glob::matches(&pattern, below) == Ok(true) {
                 found.push(path.clone());
             }
@@ -111,30 +128,58 @@ pub(crate) fn copy<T: Clone>(
     exists_as_dir: &dyn Fn(&str) -> bool,
 ) -> Result<Outcome<T>, IgnoreError> {
     let dest = Dest::new(workdir, &copy.dest);
-    let exclude = Ignore::from_patterns(copy.exclude.iter().map(|pattern| (0, pattern.as_str())), "--exclude")?;
-    let mut outcome = Outcome { placed: Vec::new(), dirs: Vec::new(), missing: Vec::new() };
+    let exclude = Ignore::from_patterns(
+        copy.exclude.iter().map(|pattern| (0, pattern.as_str())),
+        "--exclude",
+    )?;
+    let mut outcome = Outcome {
+        placed: Vec::new(),
+        dirs: Vec::new(),
+        missing: Vec::new(),
+    };
     for source in copy.sources.iter().filter(|source| !is_remote(source)) {
-        let (root, include) = if copy.parents { pivot(source)? } else { (source.clone(), None) };
+        let (root, include) = if copy.parents {
+            pivot(source)?
+        } else {
+            (source.clone(), None)
+        };
         for named in tree.sources(&root) {
             let found = tree.follow(&named);
             if tree.dirs.contains(&found) {
                 outcome.dirs.push(dest.path.clone());
-                let below = tree.files.iter().filter_map(|(path, value)| Some((paths::within(path, &found)?, value)));
+                let below = tree
+                    .files
+                    .iter()
+                    .filter_map(|(path, value)| Some((paths::within(path, &found)?, value)));
                 for (below, value) in below.filter(|(below, _)| !below.is_empty()) {
-                    if exclude.matches(below)? || !include.as_ref().map_or(Ok(true), |only| only.matches(below))? {
+                    if exclude.matches(below)?
+                        || !include
+                            .as_ref()
+                            .map_or(Ok(true), |only| only.matches(below))?
+                    {
                         continue;
                     }
                     let target = paths::join(&dest.path, below);
-                    outcome.placed.push(Placed { target, value: value.clone(), unpacked: false });
+                    outcome.placed.push(Placed {
+                        target,
+                        value: value.clone(),
+                        unpacked: false,
+                    });
                 }
                 // Directories on the way are made even when they stay empty.
                 if include.is_none() {
-                    let dirs = tree.dirs.iter().filter_map(|dir| paths::within(dir, &found));
-                    outcome.dirs.extend(dirs.map(|below| paths::join(&dest.path, below)));
+                    let dirs = tree
+                        .dirs
+                        .iter()
+                        .filter_map(|dir| paths::within(dir, &found));
+                    outcome
+                        .dirs
+                        .extend(dirs.map(|below| paths::join(&dest.path, below)));
                 }
             } else if let Some(value) = tree.files.get(&found) {
                 let unpacked = is_add && is_archive(&named);
-                let into = dest.is_dir || exists_as_dir(&dest.path) || outcome.dirs.contains(&dest.path);
+                let into =
+                    dest.is_dir || exists_as_dir(&dest.path) || outcome.dirs.contains(&dest.path);
                 let target = match (unpacked, into) {
                     (true, _) | (false, false) => dest.path.clone(),
                     (false, true) => paths::join(&dest.path, paths::base(&named)),
@@ -142,7 +187,11 @@ pub(crate) fn copy<T: Clone>(
                 if dest.is_dir || unpacked {
                     outcome.dirs.push(dest.path.clone());
                 }
-                outcome.placed.push(Placed { target, value: value.clone(), unpacked });
+                outcome.placed.push(Placed {
+                    target,
+                    value: value.clone(),
+                    unpacked,
+                });
             } else {
                 outcome.missing.push(source.clone());
             }
@@ -151,7 +200,8 @@ pub(crate) fn copy<T: Clone>(
     Ok(outcome)
 }
 
-/// The destination, relative to the root; a trailing `/` or `/.` makes it a directory even if it does not exist.
+/// The destination, relative to the root; a trailing `/` or `/.` makes it a directory even if it does not exist. (The
+/// builder in Engine 20.10 takes `/x/.` for the file `/x`.)
 struct Dest {
     path: String,
     is_dir: bool,
@@ -160,7 +210,10 @@ struct Dest {
 impl Dest {
     fn new(workdir: &str, dest: &str) -> Self {
         let is_dir = matches!(dest, "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
-        Self { path: paths::below_root(&paths::absolute(workdir, dest)), is_dir }
+        Self {
+            path: paths::below_root(&paths::absolute(workdir, dest)),
+            is_dir,
+        }
     }
 }
 
@@ -169,7 +222,10 @@ impl Dest {
 fn pivot(source: &str) -> Result<(String, Option<Ignore>), IgnoreError> {
     let (root, pattern) = source.split_once("/./").unwrap_or(("/", source));
     let pattern = paths::below_root(pattern);
-    Ok((root.to_owned(), Some(Ignore::from_patterns([(0, pattern.as_str())], "--parents")?)))
+    Ok((
+        root.to_owned(),
+        Some(Ignore::from_patterns([(0, pattern.as_str())], "--parents")?),
+    ))
 }
 
 /// A source that is fetched: an address, or a git repository.
@@ -181,7 +237,11 @@ pub(crate) fn is_remote(source: &str) -> bool {
 /// Whether `ADD` would unpack the file. The builder looks at the content; the name is all there is to go by here.
 fn is_archive(path: &str) -> bool {
     let name = path.to_ascii_lowercase();
-    [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst"].iter().any(|end| name.ends_with(end))
+    [
+        ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -209,22 +269,49 @@ mod tests {
     fn placed(tree: &Tree<String>, words: &str) -> Vec<String> {
         let mut words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         let dest = words.pop().unwrap();
-        let (flags, sources): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with("--"));
-        let exclude = flags.iter().filter_map(|flag| flag.strip_prefix("--exclude=")).map(str::to_owned).collect();
+        let (flags, sources): (Vec<_>, Vec<_>) =
+            words.into_iter().partition(|word| word.starts_with("--"));
+        let exclude = flags
+            .iter()
+            .filter_map(|flag| flag.strip_prefix("--exclude="))
+            .map(str::to_owned)
+            .collect();
         let parents = flags.iter().any(|flag| flag == "--parents");
-        let given = Copy { sources, dest, exclude, parents, ..Copy::default() };
-        let outcome = copy(tree, &given, false, "/w", &|path| path == "w" || path == "etc").unwrap();
-        outcome.placed.into_iter().map(|placed| format!("{} -> {}", placed.value, placed.target)).collect()
+        let given = Copy {
+            sources,
+            dest,
+            exclude,
+            parents,
+            ..Copy::default()
+        };
+        let outcome = copy(tree, &given, false, "/w", &|path| {
+            path == "w" || path == "etc"
+        })
+        .unwrap();
+        outcome
+            .placed
+            .into_iter()
+            .map(|placed| format!("{} -> {}", placed.value, placed.target))
+            .collect()
     }
 
     #[test]
     fn a_directory_stands_for_its_contents() {
         let tree = tree(&["src/a", "src/b/c", "x"]);
         let wanted = ["src/a -> app/a", "src/b/c -> app/b/c"];
-        for words in ["src /app", "src/ /app/", "./src /app", "/src /app", "../src /app"] {
+        for words in [
+            "src /app",
+            "src/ /app/",
+            "./src /app",
+            "/src /app",
+            "../src /app",
+        ] {
             assert_eq!(placed(&tree, words), wanted, "{words}");
         }
-        assert_eq!(placed(&tree, ". ."), ["src/a -> w/src/a", "src/b/c -> w/src/b/c", "x -> w/x"]);
+        assert_eq!(
+            placed(&tree, ". ."),
+            ["src/a -> w/src/a", "src/b/c -> w/src/b/c", "x -> w/x"]
+        );
     }
 
     #[test]
@@ -240,22 +327,41 @@ mod tests {
             ("d/x ../z", "z"),
             ("d/x /a/.", "a/x"),
         ] {
-            assert_eq!(placed(&tree, words), [format!("d/x -> {target}")], "{words}");
+            assert_eq!(
+                placed(&tree, words),
+                [format!("d/x -> {target}")],
+                "{words}"
+            );
         }
     }
 
     #[test]
     fn wildcards_stay_in_one_directory_and_open_the_directories_they_match() {
         let tree = tree(&["a.js", "b.js", "lib/c.js", "lib2/d", "package.json"]);
-        assert_eq!(placed(&tree, "*.js /s/"), ["a.js -> s/a.js", "b.js -> s/b.js"]);
-        assert_eq!(placed(&tree, "lib* /s/"), ["lib/c.js -> s/c.js", "lib2/d -> s/d"]);
+        assert_eq!(
+            placed(&tree, "*.js /s/"),
+            ["a.js -> s/a.js", "b.js -> s/b.js"]
+        );
+        assert_eq!(
+            placed(&tree, "lib* /s/"),
+            ["lib/c.js -> s/c.js", "lib2/d -> s/d"]
+        );
         assert_eq!(placed(&tree, "*/c.js /s/"), ["lib/c.js -> s/c.js"]);
-        assert_eq!(placed(&tree, "package*.json yarn.loc[k] ./"), ["package.json -> w/package.json"]);
+        assert_eq!(
+            placed(&tree, "package*.json yarn.loc[k] ./"),
+            ["package.json -> w/package.json"]
+        );
     }
 
     #[test]
     fn a_link_named_as_source_is_followed_and_one_below_it_is_kept() {
-        let tree = tree(&["real/a", "real/l -> a", "link -> real", "file -> real/a", "up -> /real/../real"]);
+        let tree = tree(&[
+            "real/a",
+            "real/l -> a",
+            "link -> real",
+            "file -> real/a",
+            "up -> /real/../real",
+        ]);
         assert_eq!(placed(&tree, "link /s"), ["real/a -> s/a", "real/l -> s/l"]);
         assert_eq!(placed(&tree, "file /s/"), ["real/a -> s/file"]);
         assert_eq!(placed(&tree, "link/a /s"), ["real/a -> s"]);
@@ -271,31 +377,63 @@ mod tests {
     #[test]
     fn exclusions_count_below_the_source() {
         let tree = tree(&["src/a.md", "src/b.js", "src/d/c.md"]);
-        assert_eq!(placed(&tree, "--exclude=*.md src /s"), ["src/b.js -> s/b.js", "src/d/c.md -> s/d/c.md"]);
-        assert_eq!(placed(&tree, "--exclude=**/*.md src /s"), ["src/b.js -> s/b.js"]);
+        assert_eq!(
+            placed(&tree, "--exclude=*.md src /s"),
+            ["src/b.js -> s/b.js", "src/d/c.md -> s/d/c.md"]
+        );
+        assert_eq!(
+            placed(&tree, "--exclude=**/*.md src /s"),
+            ["src/b.js -> s/b.js"]
+        );
     }
 
     #[test]
     fn parents_keep_the_path_from_the_pivot_on() {
         let tree = tree(&["x/a.txt", "y/a.txt", "y/b.txt", "z/v/s/f"]);
-        assert_eq!(placed(&tree, "--parents x/a.txt y/a.txt /p/"), ["x/a.txt -> p/x/a.txt", "y/a.txt -> p/y/a.txt"]);
-        assert_eq!(placed(&tree, "--parents z/./v/s /p/"), ["z/v/s/f -> p/v/s/f"]);
-        assert_eq!(placed(&tree, "--parents */a.txt /p"), ["x/a.txt -> p/x/a.txt", "y/a.txt -> p/y/a.txt"]);
+        assert_eq!(
+            placed(&tree, "--parents x/a.txt y/a.txt /p/"),
+            ["x/a.txt -> p/x/a.txt", "y/a.txt -> p/y/a.txt"]
+        );
+        assert_eq!(
+            placed(&tree, "--parents z/./v/s /p/"),
+            ["z/v/s/f -> p/v/s/f"]
+        );
+        assert_eq!(
+            placed(&tree, "--parents */a.txt /p"),
+            ["x/a.txt -> p/x/a.txt", "y/a.txt -> p/y/a.txt"]
+        );
     }
 
     #[test]
     fn a_source_that_is_not_there_is_reported_unless_it_has_wildcards() {
-        let given = Copy { sources: vec!["nope".into(), "nope*".into()], dest: "/x/".into(), ..Copy::default() };
+        let given = Copy {
+            sources: vec!["nope".into(), "nope*".into()],
+            dest: "/x/".into(),
+            ..Copy::default()
+        };
         let outcome = copy(&tree(&["a"]), &given, false, "/", &|_| false).unwrap();
         assert_eq!(outcome.missing, ["nope"]);
     }
 
     #[test]
     fn add_fetches_addresses_and_unpacks_archives() {
-        let sources = vec!["https://example.com/a".into(), "git@github.com:a/b.git".into(), "a.tar.gz".into(), "b".into()];
-        let given = Copy { sources, dest: "/x/".into(), ..Copy::default() };
+        let sources = vec![
+            "https://example.com/a".into(),
+            "git@github.com:a/b.git".into(),
+            "a.tar.gz".into(),
+            "b".into(),
+        ];
+        let given = Copy {
+            sources,
+            dest: "/x/".into(),
+            ..Copy::default()
+        };
         let outcome = copy(&tree(&["a.tar.gz", "b"]), &given, true, "/", &|_| false).unwrap();
-        let placed: Vec<_> = outcome.placed.iter().map(|placed| (placed.target.as_str(), placed.unpacked)).collect();
+        let placed: Vec<_> = outcome
+            .placed
+            .iter()
+            .map(|placed| (placed.target.as_str(), placed.unpacked))
+            .collect();
         assert_eq!(placed, [("x", true), ("x/b", false)]);
     }
 }

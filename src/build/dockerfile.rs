@@ -58,7 +58,9 @@ pub struct Stage {
 impl Stage {
     /// The stage's name, else `stage N`: for messages.
     pub fn label(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("stage {}", self.index))
+        self.name
+            .clone()
+            .unwrap_or_else(|| format!("stage {}", self.index))
     }
 }
 
@@ -168,11 +170,27 @@ pub enum DockerfileError {
     /// The text is not a Dockerfile. `column` is counted in bytes from 1; past the first line of the file it points at
     /// the first word of the line.
     #[error("{file}:{line}:{column}: {problem}")]
-    Syntax { file: String, line: usize, column: usize, problem: String },
+    Syntax {
+        file: String,
+        line: usize,
+        column: usize,
+        problem: String,
+    },
     #[error("{file} line {line}: cannot expand `{word}`: {problem}")]
-    Expand { file: String, line: usize, word: String, problem: ExpandError },
-    #[error("{file} line {line}: `FROM {written}` comes to nothing: give `{written}` a value with a build argument")]
-    BlankBase { file: String, line: usize, written: String },
+    Expand {
+        file: String,
+        line: usize,
+        word: String,
+        problem: ExpandError,
+    },
+    #[error(
+        "{file} line {line}: `FROM {written}` comes to nothing: give `{written}` a value with a build argument"
+    )]
+    BlankBase {
+        file: String,
+        line: usize,
+        written: String,
+    },
     #[error("{file} has no stage `{target}`{}", Candidates(.candidates, .known))]
     UnknownTarget {
         file: String,
@@ -182,19 +200,35 @@ pub enum DockerfileError {
         /// Every stage name.
         known: Vec<String>,
     },
-    #[error("{file} line {line}: `--from={from}` names stage {from}, but there are only stages 0 to {last}")]
-    UnknownIndex { file: String, line: usize, from: String, last: usize },
+    #[error(
+        "{file} line {line}: `--from={from}` names stage {from}, but there are only stages 0 to {last}"
+    )]
+    UnknownIndex {
+        file: String,
+        line: usize,
+        from: String,
+        last: usize,
+    },
     #[error(
         "{file} line {line}: `--from={from}` copies from a stage that is not built yet: move it above this one"
     )]
-    FromLaterStage { file: String, line: usize, from: String },
+    FromLaterStage {
+        file: String,
+        line: usize,
+        from: String,
+    },
 }
 
 struct Candidates<'a>(&'a [String], &'a [String]);
 
 impl fmt::Display for Candidates<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let quoted = |names: &[String]| {
+            names
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+        };
         match (self.0, self.1) {
             ([], []) => write!(f, ": its stages have no names, add `AS <name>` to a `FROM`"),
             ([], known) => write!(f, ": it has {}", quoted(known).join(", ")),
@@ -210,16 +244,30 @@ impl fmt::Display for Candidates<'_> {
 pub fn read(text: &str, file: &str) -> Result<Dockerfile, DockerfileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let directives = directives(text);
-    let refuse = |line, column, problem| DockerfileError::Syntax { file: file.to_owned(), line, column, problem };
+    let refuse = |line, column, problem| DockerfileError::Syntax {
+        file: file.to_owned(),
+        line,
+        column,
+        problem,
+    };
     let blanked = heredoc::blank(text, directives.escape).map_err(|heredoc::Unterminated { line, name }| {
         refuse(line, 1, format!("the here-document `{name}` is not closed: end it with a line that is just `{name}`"))
     })?;
-    let lowering = Lowering { text, heredocs: &blanked, escape: directives.escape, lines: line_starts(text) };
+    let lowering = Lowering {
+        text,
+        heredocs: &blanked,
+        escape: directives.escape,
+        lines: line_starts(text),
+    };
     let failed = |error: reader::Error| {
         let line = error.line().max(1);
         // The library's column is one only on the first line.
         let written = text.lines().nth(line - 1).unwrap_or_default();
-        let column = if line == 1 { error.column() } else { written.len() - written.trim_start().len() + 1 };
+        let column = if line == 1 {
+            error.column()
+        } else {
+            written.len() - written.trim_start().len() + 1
+        };
         refuse(line, column.max(1), format!("{error:#}"))
     };
     let mut read = Dockerfile {
@@ -243,7 +291,13 @@ pub fn read(text: &str, file: &str) -> Result<Dockerfile, DockerfileError> {
         match (read.stages.last_mut(), kind) {
             (Some(stage), kind) => stage.instructions.push(Instruction { line, kind }),
             (None, Kind::Arg(args)) => read.global_args.extend(args),
-            (None, _) => return Err(refuse(line, 1, "a Dockerfile starts with `FROM`; only `ARG` may precede it".into())),
+            (None, _) => {
+                return Err(refuse(
+                    line,
+                    1,
+                    "a Dockerfile starts with `FROM`; only `ARG` may precede it".into(),
+                ));
+            }
         }
     }
     Ok(read)
@@ -256,12 +310,26 @@ struct Directives {
 
 /// The directives at the very top: comment lines `# name=value`, up to the first line that is anything else.
 fn directives(text: &str) -> Directives {
-    let mut found = Directives { escape: '\\', syntax: None };
+    let mut found = Directives {
+        escape: '\\',
+        syntax: None,
+    };
     for (at, line) in text.lines().enumerate() {
-        let Some((name, value)) = line.trim().strip_prefix('#').and_then(|rest| rest.split_once('=')) else { break };
+        let Some((name, value)) = line
+            .trim()
+            .strip_prefix('#')
+            .and_then(|rest| rest.split_once('='))
+        else {
+            break;
+        };
         let value = value.trim();
         match name.trim().to_ascii_lowercase().as_str() {
-            "syntax" if !value.is_empty() => found.syntax = Some(Syntax { line: at + 1, image: value.to_owned() }),
+            "syntax" if !value.is_empty() => {
+                found.syntax = Some(Syntax {
+                    line: at + 1,
+                    image: value.to_owned(),
+                })
+            }
             "escape" if value == "`" => found.escape = '`',
             "escape" | "check" => {}
             _ => break,
@@ -271,7 +339,9 @@ fn directives(text: &str) -> Directives {
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+    std::iter::once(0)
+        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+        .collect()
 }
 
 /// Turns the library's borrowed values with byte positions into owned ones with lines.
@@ -294,12 +364,17 @@ impl Lowering<'_> {
     }
 
     fn stage(&self, index: usize, from: &reader::FromInstruction<'_>) -> Stage {
-        let platform = from.options.iter().find(|flag| flag.name.value == "platform");
+        let platform = from
+            .options
+            .iter()
+            .find(|flag| flag.name.value == "platform");
         Stage {
             index,
             name: from.as_.as_ref().map(|(_, name)| name.value.to_lowercase()),
             base: from.image.value.to_string(),
-            platform: platform.and_then(|flag| flag.value.as_ref()).map(|value| value.value.to_string()),
+            platform: platform
+                .and_then(|flag| flag.value.as_ref())
+                .map(|value| value.value.to_string()),
             line: self.line(from.from.span.start),
             instructions: Vec::new(),
         }
@@ -309,42 +384,87 @@ impl Lowering<'_> {
     fn instruction(&self, instruction: &reader::Instruction<'_>) -> (usize, Lowered) {
         use reader::Instruction as I;
         match instruction {
-            I::Add(i) => (i.add.span.start, Ok(Kind::Add(self.copy(&i.options, &i.src, &i.dest)))),
+            I::Add(i) => (
+                i.add.span.start,
+                Ok(Kind::Add(self.copy(&i.options, &i.src, &i.dest))),
+            ),
             I::Arg(i) => {
                 let line = self.line(i.arg.span.start);
-                let args = words(&i.arguments.value, self.escape).into_iter().map(|word| match word.split_once('=') {
-                    Some((name, default)) => {
-                        Arg { line, name: self.unquoted(name), default: Some(default.to_owned()) }
-                    }
-                    None => Arg { line, name: self.unquoted(&word), default: None },
-                });
+                let args =
+                    words(&i.arguments.value, self.escape)
+                        .into_iter()
+                        .map(|word| match word.split_once('=') {
+                            Some((name, default)) => Arg {
+                                line,
+                                name: self.unquoted(name),
+                                default: Some(default.to_owned()),
+                            },
+                            None => Arg {
+                                line,
+                                name: self.unquoted(&word),
+                                default: None,
+                            },
+                        });
                 (i.arg.span.start, Ok(Kind::Arg(args.collect())))
             }
             I::Cmd(i) => (i.cmd.span.start, Ok(Kind::Cmd(self.command(&i.arguments)))),
-            I::Copy(i) => (i.copy.span.start, Ok(Kind::Copy(self.copy(&i.options, &i.src, &i.dest)))),
-            I::Entrypoint(i) => (i.entrypoint.span.start, Ok(Kind::Entrypoint(self.command(&i.arguments)))),
-            I::Env(i) => (i.env.span.start, key_values("ENV", &i.arguments.value, self.escape).map(Kind::Env)),
-            I::Expose(i) => {
-                (i.expose.span.start, Ok(Kind::Expose(i.arguments.iter().map(|port| port.value.to_string()).collect())))
-            }
+            I::Copy(i) => (
+                i.copy.span.start,
+                Ok(Kind::Copy(self.copy(&i.options, &i.src, &i.dest))),
+            ),
+            I::Entrypoint(i) => (
+                i.entrypoint.span.start,
+                Ok(Kind::Entrypoint(self.command(&i.arguments))),
+            ),
+            I::Env(i) => (
+                i.env.span.start,
+                key_values("ENV", &i.arguments.value, self.escape).map(Kind::Env),
+            ),
+            I::Expose(i) => (
+                i.expose.span.start,
+                Ok(Kind::Expose(
+                    i.arguments
+                        .iter()
+                        .map(|port| port.value.to_string())
+                        .collect(),
+                )),
+            ),
             I::Healthcheck(i) => {
                 let command = match &i.arguments {
-                    reader::HealthcheckArguments::Cmd { arguments, .. } => Some(self.command(arguments)),
+                    reader::HealthcheckArguments::Cmd { arguments, .. } => {
+                        Some(self.command(arguments))
+                    }
                     _ => None,
                 };
                 let options = i.options.iter().map(|flag| self.flag(flag)).collect();
-                (i.healthcheck.span.start, Ok(Kind::Healthcheck(Healthcheck { options, command })))
+                (
+                    i.healthcheck.span.start,
+                    Ok(Kind::Healthcheck(Healthcheck { options, command })),
+                )
             }
-            I::Label(i) => (i.label.span.start, key_values("LABEL", &i.arguments.value, self.escape).map(Kind::Label)),
-            I::Maintainer(i) => (i.maintainer.span.start, Ok(Kind::Maintainer(i.name.value.to_string()))),
+            I::Label(i) => (
+                i.label.span.start,
+                key_values("LABEL", &i.arguments.value, self.escape).map(Kind::Label),
+            ),
+            I::Maintainer(i) => (
+                i.maintainer.span.start,
+                Ok(Kind::Maintainer(i.name.value.to_string())),
+            ),
             I::Onbuild(i) => {
                 let (position, kind) = self.instruction(&i.instruction);
                 let line = self.line(position);
-                (i.onbuild.span.start, kind.map(|kind| Kind::Onbuild(Box::new(Instruction { line, kind }))))
+                (
+                    i.onbuild.span.start,
+                    kind.map(|kind| Kind::Onbuild(Box::new(Instruction { line, kind }))),
+                )
             }
             I::Run(i) => {
                 let line = self.line(i.run.span.start);
-                let mounts = i.options.iter().map(|flag| self.flag(flag)).filter(|(name, _)| name == "mount");
+                let mounts = i
+                    .options
+                    .iter()
+                    .map(|flag| self.flag(flag))
+                    .filter(|(name, _)| name == "mount");
                 let run = Run {
                     command: self.command(&i.arguments),
                     mounts: mounts.map(|(_, value)| run_mount(&value)).collect(),
@@ -352,22 +472,47 @@ impl Lowering<'_> {
                 };
                 (i.run.span.start, Ok(Kind::Run(run)))
             }
-            I::Shell(i) => {
-                (i.shell.span.start, Ok(Kind::Shell(i.arguments.iter().map(|word| word.value.to_string()).collect())))
-            }
-            I::Stopsignal(i) => (i.stopsignal.span.start, Ok(Kind::Stopsignal(i.arguments.value.to_string()))),
-            I::User(i) => (i.user.span.start, Ok(Kind::User(i.arguments.value.to_string()))),
+            I::Shell(i) => (
+                i.shell.span.start,
+                Ok(Kind::Shell(
+                    i.arguments
+                        .iter()
+                        .map(|word| word.value.to_string())
+                        .collect(),
+                )),
+            ),
+            I::Stopsignal(i) => (
+                i.stopsignal.span.start,
+                Ok(Kind::Stopsignal(i.arguments.value.to_string())),
+            ),
+            I::User(i) => (
+                i.user.span.start,
+                Ok(Kind::User(i.arguments.value.to_string())),
+            ),
             I::Volume(i) => {
                 let paths: Vec<String> = match &i.arguments {
-                    reader::JsonOrStringArray::Json(list) => list.value.iter().map(|p| p.value.to_string()).collect(),
-                    reader::JsonOrStringArray::String(list) => list.iter().map(|p| p.value.to_string()).collect(),
+                    reader::JsonOrStringArray::Json(list) => {
+                        list.value.iter().map(|p| p.value.to_string()).collect()
+                    }
+                    reader::JsonOrStringArray::String(list) => {
+                        list.iter().map(|p| p.value.to_string()).collect()
+                    }
                 };
                 (i.volume.span.start, Ok(Kind::Volume(paths)))
             }
-            I::Workdir(i) => (i.workdir.span.start, Ok(Kind::Workdir(i.arguments.value.to_string()))),
-            I::From(i) => (i.from.span.start, Err("`FROM` cannot be triggered by `ONBUILD`: remove it".to_owned())),
+            I::Workdir(i) => (
+                i.workdir.span.start,
+                Ok(Kind::Workdir(i.arguments.value.to_string())),
+            ),
+            I::From(i) => (
+                i.from.span.start,
+                Err("`FROM` cannot be triggered by `ONBUILD`: remove it".to_owned()),
+            ),
             // The library may learn instructions; one nobody here knows copies nothing.
-            _ => (0, Err("this instruction is not known: check its spelling".to_owned())),
+            _ => (
+                0,
+                Err("this instruction is not known: check its spelling".to_owned()),
+            ),
         }
     }
 
@@ -377,7 +522,10 @@ impl Lowering<'_> {
         sources: &[reader::Source<'_>],
         dest: &reader::UnescapedString<'_>,
     ) -> Copy {
-        let mut copy = Copy { dest: dest.value.to_string(), ..Copy::default() };
+        let mut copy = Copy {
+            dest: dest.value.to_string(),
+            ..Copy::default()
+        };
         for source in sources {
             match source {
                 reader::Source::Path(path) if !self.heredocs.markers.contains(&path.span.start) => {
@@ -401,7 +549,10 @@ impl Lowering<'_> {
 
     /// A flag's name and value; one without value is `true`.
     fn flag(&self, flag: &reader::Flag<'_>) -> (String, String) {
-        let value = flag.value.as_ref().map_or_else(|| "true".to_owned(), |value| self.unquoted(&value.value));
+        let value = flag
+            .value
+            .as_ref()
+            .map_or_else(|| "true".to_owned(), |value| self.unquoted(&value.value));
         (flag.name.value.to_string(), value)
     }
 
@@ -423,7 +574,13 @@ impl Lowering<'_> {
 
     fn command(&self, command: &reader::Command<'_>) -> Command {
         match command {
-            reader::Command::Exec(words) => Command::Exec(words.value.iter().map(|word| word.value.to_string()).collect()),
+            reader::Command::Exec(words) => Command::Exec(
+                words
+                    .value
+                    .iter()
+                    .map(|word| word.value.to_string())
+                    .collect(),
+            ),
             // From the original text: the one that was read has its here-documents blanked.
             reader::Command::Shell(text) => Command::Shell(self.text[text.span.clone()].to_owned()),
             _ => Command::Shell(String::new()),
@@ -433,9 +590,16 @@ impl Lowering<'_> {
 
 /// `RUN --mount`: comma-separated `key=value`.
 fn run_mount(text: &str) -> RunMount {
-    let mut mount = RunMount { kind: "bind".to_owned(), from: None, source: None, target: None };
+    let mut mount = RunMount {
+        kind: "bind".to_owned(),
+        from: None,
+        source: None,
+        target: None,
+    };
     for field in text.split(',') {
-        let Some((key, value)) = field.trim_matches('"').split_once('=') else { continue };
+        let Some((key, value)) = field.trim_matches('"').split_once('=') else {
+            continue;
+        };
         let value = value.to_owned();
         match key.to_ascii_lowercase().as_str() {
             "type" => mount.kind = value.to_ascii_lowercase(),
@@ -450,20 +614,28 @@ fn run_mount(text: &str) -> RunMount {
 
 /// The pairs of an `ENV` or `LABEL`: `a=b c="d e"`, or the old form `a b c` with a single name. Quotes stay; they go
 /// when the words are expanded. BuildKit's `parseNameVal`.
-fn key_values(instruction: &str, text: &str, escape: char) -> Result<Vec<(String, String)>, String> {
+fn key_values(
+    instruction: &str,
+    text: &str,
+    escape: char,
+) -> Result<Vec<(String, String)>, String> {
     let words = words(text, escape);
     if !words.first().is_some_and(|word| word.contains('=')) {
         let text = text.trim();
         let (name, value) = text
             .split_once([' ', '\t', '\x0B', '\x0C', '\r'])
-            .ok_or_else(|| format!("`{instruction} {text}` has no value: write `{instruction} {text}=…`"))?;
+            .ok_or_else(|| {
+                format!("`{instruction} {text}` has no value: write `{instruction} {text}=…`")
+            })?;
         return Ok(vec![(name.to_owned(), value.trim_start().to_owned())]);
     }
     words
         .into_iter()
         .map(|word| match word.split_once('=') {
             Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(format!("`{word}` is not `name=value`: put quotes around a value with spaces")),
+            None => Err(format!(
+                "`{word}` is not `name=value`: put quotes around a value with spaces"
+            )),
         })
         .collect()
 }
@@ -503,21 +675,42 @@ mod tests {
 
     fn kinds(text: &str) -> Vec<Kind> {
         let read = read(text, "Dockerfile").unwrap();
-        read.stages.into_iter().flat_map(|stage| stage.instructions).map(|instruction| instruction.kind).collect()
+        read.stages
+            .into_iter()
+            .flat_map(|stage| stage.instructions)
+            .map(|instruction| instruction.kind)
+            .collect()
     }
 
     #[test]
     fn stages_carry_names_bases_and_lines() {
-        let read = read("ARG V=1\n\nFROM node:$V AS Build\nRUN x\nFROM build\n", "Dockerfile").unwrap();
-        assert_eq!(read.global_args, [Arg { line: 1, name: "V".into(), default: Some("1".into()) }]);
-        let stages: Vec<_> = read.stages.iter().map(|s| (s.name.as_deref(), s.base.as_str(), s.line)).collect();
+        let read = read(
+            "ARG V=1\n\nFROM node:$V AS Build\nRUN x\nFROM build\n",
+            "Dockerfile",
+        )
+        .unwrap();
+        assert_eq!(
+            read.global_args,
+            [Arg {
+                line: 1,
+                name: "V".into(),
+                default: Some("1".into())
+            }]
+        );
+        let stages: Vec<_> = read
+            .stages
+            .iter()
+            .map(|s| (s.name.as_deref(), s.base.as_str(), s.line))
+            .collect();
         assert_eq!(stages, [(Some("build"), "node:$V", 3), (None, "build", 5)]);
     }
 
     #[test]
     fn copy_keeps_sources_destination_and_flags() {
         let text = "FROM a\nCOPY --from=build --chown=\"1:1\" --link --exclude=*.md --exclude=x --parents a b \\\n  /app/\n";
-        let [Kind::Copy(copy)] = &kinds(text)[..] else { panic!() };
+        let [Kind::Copy(copy)] = &kinds(text)[..] else {
+            panic!()
+        };
         assert_eq!(copy.sources, ["a", "b"]);
         assert_eq!(copy.dest, "/app/");
         assert_eq!(copy.from.as_deref(), Some("build"));
@@ -529,8 +722,13 @@ mod tests {
 
     #[test]
     fn the_json_form_of_copy_allows_spaces() {
-        let [Kind::Copy(copy)] = &kinds("FROM a\nCOPY [\"my dir/\", \"/app dir/\"]\n")[..] else { panic!() };
-        assert_eq!((copy.sources[0].as_str(), copy.dest.as_str()), ("my dir/", "/app dir/"));
+        let [Kind::Copy(copy)] = &kinds("FROM a\nCOPY [\"my dir/\", \"/app dir/\"]\n")[..] else {
+            panic!()
+        };
+        assert_eq!(
+            (copy.sources[0].as_str(), copy.dest.as_str()),
+            ("my dir/", "/app dir/")
+        );
     }
 
     #[test]
@@ -552,7 +750,11 @@ mod tests {
         let text = "FROM a\nENV A=1 B=\"x y\" C=a\\ b\nENV OLD one two\n";
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let wanted = [
-            Kind::Env(vec![pair("A", "1"), pair("B", "\"x y\""), pair("C", "a\\ b")]),
+            Kind::Env(vec![
+                pair("A", "1"),
+                pair("B", "\"x y\""),
+                pair("C", "a\\ b"),
+            ]),
             Kind::Env(vec![pair("OLD", "one two")]),
         ];
         assert_eq!(kinds(text), wanted);
@@ -576,29 +778,50 @@ mod tests {
     fn what_old_engines_do_not_know_is_flagged_with_its_line() {
         let text = "# syntax=docker/dockerfile:1\nFROM a\nRUN sh <<EOF\nFROM x\nEOF\nCOPY <<EOF a /x/\nhi\nEOF\n";
         let read = read(text, "Dockerfile").unwrap();
-        assert_eq!(read.syntax, Some(Syntax { line: 1, image: "docker/dockerfile:1".into() }));
+        assert_eq!(
+            read.syntax,
+            Some(Syntax {
+                line: 1,
+                image: "docker/dockerfile:1".into()
+            })
+        );
         assert_eq!(read.heredocs, [3, 6]);
         assert_eq!(read.stages.len(), 1);
-        let Kind::Run(run) = &read.stages[0].instructions[0].kind else { panic!() };
+        let Kind::Run(run) = &read.stages[0].instructions[0].kind else {
+            panic!()
+        };
         assert_eq!(run.command, Command::Shell("sh <<EOF".into()));
-        let Kind::Copy(copy) = &read.stages[0].instructions[1].kind else { panic!() };
-        assert_eq!((&copy.sources[..], copy.heredocs), (&["a".to_owned()][..], 1));
+        let Kind::Copy(copy) = &read.stages[0].instructions[1].kind else {
+            panic!()
+        };
+        assert_eq!(
+            (&copy.sources[..], copy.heredocs),
+            (&["a".to_owned()][..], 1)
+        );
     }
 
     #[test]
     fn run_mounts_name_where_they_come_from() {
-        let [Kind::Run(run)] = &kinds("FROM a\nRUN --mount=type=cache,target=/c --mount=from=b,source=/s,dst=/d x\n")[..]
+        let [Kind::Run(run)] =
+            &kinds("FROM a\nRUN --mount=type=cache,target=/c --mount=from=b,source=/s,dst=/d x\n")
+                [..]
         else {
             panic!()
         };
-        let kinds: Vec<_> = run.mounts.iter().map(|mount| (mount.kind.as_str(), mount.from.as_deref())).collect();
+        let kinds: Vec<_> = run
+            .mounts
+            .iter()
+            .map(|mount| (mount.kind.as_str(), mount.from.as_deref()))
+            .collect();
         assert_eq!(kinds, [("cache", None), ("bind", Some("b"))]);
     }
 
     #[test]
     fn another_escape_character_is_respected() {
         let read = read("# escape=`\nFROM a\nCOPY x `\n  C:\\app\\\n", "Dockerfile").unwrap();
-        let Kind::Copy(copy) = &read.stages[0].instructions[0].kind else { panic!() };
+        let Kind::Copy(copy) = &read.stages[0].instructions[0].kind else {
+            panic!()
+        };
         assert_eq!(copy.dest, "C:\\app\\");
     }
 

@@ -19,7 +19,12 @@ pub(crate) fn expand(
     escape: char,
     get: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, ExpandError> {
-    Lexer { rest: word.chars().peekable(), escape, get }.until(None, false)
+    Lexer {
+        rest: word.chars().peekable(),
+        escape,
+        get,
+    }
+    .until(None, false)
 }
 
 struct Lexer<'a> {
@@ -97,7 +102,9 @@ impl Lexer<'_> {
             }
             match self.rest.peek() {
                 None => {}
-                Some(&next) if next == '"' || next == '$' || next == self.escape => out.extend(self.rest.next()),
+                Some(&next) if next == '"' || next == '$' || next == self.escape => {
+                    out.extend(self.rest.next())
+                }
                 Some(_) => out.push(c),
             }
         }
@@ -108,7 +115,11 @@ impl Lexer<'_> {
         self.rest.next();
         if self.rest.peek() != Some(&'{') {
             let name = self.name();
-            return Ok(if name.is_empty() { "$".to_owned() } else { (self.get)(&name).unwrap_or_default() });
+            return Ok(if name.is_empty() {
+                "$".to_owned()
+            } else {
+                (self.get)(&name).unwrap_or_default()
+            });
         }
         self.rest.next();
         if matches!(self.rest.peek(), None | Some('{' | '}' | ':')) {
@@ -118,8 +129,14 @@ impl Lexer<'_> {
         let value = (self.get)(&name);
         let modifier = self.rest.next();
         let empty_is_unset = modifier == Some(':');
-        let modifier = if empty_is_unset { self.rest.next() } else { modifier };
-        let usable = value.clone().filter(|value| !(empty_is_unset && value.is_empty()));
+        let modifier = if empty_is_unset {
+            self.rest.next()
+        } else {
+            modifier
+        };
+        let usable = value
+            .clone()
+            .filter(|value| !(empty_is_unset && value.is_empty()));
         match modifier {
             Some('}') if !empty_is_unset => Ok(value.unwrap_or_default()),
             Some('-') => {
@@ -132,12 +149,20 @@ impl Lexer<'_> {
             }
             Some('?') => {
                 let word = self.until(Some('}'), false)?;
-                let why = if word.is_empty() { "is not set" } else { word.as_str() };
-                usable.ok_or_else(|| ExpandError(format!("`{name}` {why}: give it with a build argument")))
+                let why = if word.is_empty() {
+                    "is not set"
+                } else {
+                    word.as_str()
+                };
+                usable.ok_or_else(|| {
+                    ExpandError(format!("`{name}` {why}: give it with a build argument"))
+                })
             }
             Some(side @ ('#' | '%')) if !empty_is_unset => {
                 let word = self.until(Some('}'), true)?;
-                let (pattern, greedy) = word.strip_prefix(side).map_or((word.as_str(), false), |rest| (rest, true));
+                let (pattern, greedy) = word
+                    .strip_prefix(side)
+                    .map_or((word.as_str(), false), |rest| (rest, true));
                 trim(&value.unwrap_or_default(), pattern, side == '#', greedy)
             }
             Some('/') if !empty_is_unset => {
@@ -147,10 +172,16 @@ impl Lexer<'_> {
                 let found = pattern_expression(&pattern, true, "")?;
                 let value = value.unwrap_or_default();
                 let with = regex::NoExpand(&with);
-                let replaced = if all { found.replace_all(&value, with) } else { found.replace(&value, with) };
+                let replaced = if all {
+                    found.replace_all(&value, with)
+                } else {
+                    found.replace(&value, with)
+                };
                 Ok(replaced.into_owned())
             }
-            Some(other) => refuse(format!("`{other}` is not a modifier that a `${{…}}` may have")),
+            Some(other) => refuse(format!(
+                "`{other}` is not a modifier that a `${{…}}` may have"
+            )),
             None => refuse("a `${` is not closed by a `}`"),
         }
     }
@@ -165,7 +196,9 @@ impl Lexer<'_> {
                 }
                 digits
             }
-            Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => self.rest.next().map(String::from).unwrap_or_default(),
+            Some('@' | '*' | '#' | '?' | '-' | '$' | '!') => {
+                self.rest.next().map(String::from).unwrap_or_default()
+            }
             _ => {
                 let mut name = String::new();
                 while let Some(c) = self.rest.next_if(|&c| c.is_alphanumeric() || c == '_') {
@@ -200,13 +233,20 @@ fn pattern_expression(pattern: &str, greedy: bool, anchor: &str) -> Result<Regex
             '*' => expression.push_str(if greedy { ".*" } else { ".*?" }),
             '?' => expression.push('.'),
             '\\' => match chars.next() {
-                Some(c @ ('*' | '?' | '\\' | '}' | '/')) => expression.push_str(&regex::escape(&c.to_string())),
-                _ => return refuse(format!("the pattern `{pattern}` has an escape that means nothing")),
+                Some(c @ ('*' | '?' | '\\' | '}' | '/')) => {
+                    expression.push_str(&regex::escape(&c.to_string()))
+                }
+                _ => {
+                    return refuse(format!(
+                        "the pattern `{pattern}` has an escape that means nothing"
+                    ));
+                }
             },
             c => expression.push_str(&regex::escape(&c.to_string())),
         }
     }
-    Regex::new(&expression).map_err(|_| ExpandError(format!("the pattern `{pattern}` is too large")))
+    Regex::new(&expression)
+        .map_err(|_| ExpandError(format!("the pattern `{pattern}` is too large")))
 }
 
 #[cfg(test)]
@@ -256,7 +296,15 @@ mod tests {
 
     #[test]
     fn an_open_brace_or_quote_is_refused() {
-        for word in ["${X", "${X:-a", "${}", "'a", "\"a", "${X:!a}", "${NONE:?must be given}"] {
+        for word in [
+            "${X",
+            "${X:-a",
+            "${}",
+            "'a",
+            "\"a",
+            "${X:!a}",
+            "${NONE:?must be given}",
+        ] {
             assert!(expanded(word).is_err(), "{word}");
         }
     }

@@ -125,12 +125,26 @@ impl fmt::Display for SkipReason {
 
 /// Directories of the operating system. The project itself may lie in one of them.
 const SYSTEM_DIRS: &[&str] = &[
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var/lib/docker",
-    "/var/log", "/var/run",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/lib/docker",
+    "/var/log",
+    "/var/run",
 ];
 
 /// Path components under which tools keep credentials.
-const CREDENTIAL_NAMES: &[&str] = &[".aws", ".azure", ".docker", ".gnupg", ".kube", ".netrc", ".npmrc", ".pypirc", ".ssh"];
+const CREDENTIAL_NAMES: &[&str] = &[
+    ".aws", ".azure", ".docker", ".gnupg", ".kube", ".netrc", ".npmrc", ".pypirc", ".ssh",
+];
 
 /// Writes the Dockerfile. The same request always gives the same text.
 pub fn generate(request: &Request<'_>) -> Generated {
@@ -138,11 +152,18 @@ pub fn generate(request: &Request<'_>) -> Generated {
     let mut mounts: Vec<&BindMount> = request.mounts.iter().collect();
     // A mount inside another comes after it, so that its files win.
     mounts.sort_by(|a, b| (&a.target, &a.source).cmp(&(&b.target, &b.source)));
-    let (skipped, mounts): (Vec<_>, Vec<_>) =
-        mounts.into_iter().map(|mount| (skip_reason(mount, &project), mount)).partition(|(reason, _)| reason.is_some());
+    let (skipped, mounts): (Vec<_>, Vec<_>) = mounts
+        .into_iter()
+        .map(|mount| (skip_reason(mount, &project), mount))
+        .partition(|(reason, _)| reason.is_some());
     let mounts: Vec<&BindMount> = mounts.into_iter().map(|(_, mount)| mount).collect();
-    let in_project = |mount: &&BindMount| paths::within(&paths::clean(&mount.source), &project).is_some();
-    let layout = if mounts.iter().all(in_project) { Layout::Project } else { Layout::Staged };
+    let in_project =
+        |mount: &&BindMount| paths::within(&paths::clean(&mount.source), &project).is_some();
+    let layout = if mounts.iter().all(in_project) {
+        Layout::Project
+    } else {
+        Layout::Staged
+    };
     let mut taken = BTreeSet::from(["Dockerfile".to_owned()]);
     let context: Vec<Root> = mounts
         .iter()
@@ -150,28 +171,57 @@ pub fn generate(request: &Request<'_>) -> Generated {
             let source = paths::clean(&mount.source);
             let target = paths::clean(&mount.target);
             let name = match layout {
-                Layout::Project => paths::within(&source, &project).unwrap_or_default().to_owned(),
+                Layout::Project => paths::within(&source, &project)
+                    .unwrap_or_default()
+                    .to_owned(),
                 Layout::Staged => staged_name(&source, &mut taken),
             };
             let volumes = request.volumes.iter().map(|volume| paths::clean(volume));
-            let hidden = volumes.filter_map(|volume| Some(paths::within(&volume, &target)?.to_owned()));
-            let hidden = hidden.filter(|below| !below.is_empty()).collect::<BTreeSet<_>>().into_iter().collect();
-            Root { source, name, target, is_file: mount.kind == SourceKind::File, hidden }
+            let hidden =
+                volumes.filter_map(|volume| Some(paths::within(&volume, &target)?.to_owned()));
+            let hidden = hidden
+                .filter(|below| !below.is_empty())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            Root {
+                source,
+                name,
+                target,
+                is_file: mount.kind == SourceKind::File,
+                hidden,
+            }
         })
         .collect();
     let skipped: Vec<Skipped> = skipped
         .into_iter()
         .filter_map(|(reason, mount)| {
             let (source, target) = (mount.source.clone(), mount.target.clone());
-            Some(Skipped { source, target, line: mount.line, reason: reason? })
+            Some(Skipped {
+                source,
+                target,
+                line: mount.line,
+                reason: reason?,
+            })
         })
         .collect();
     let dockerignore_notes = match layout {
-        Layout::Project => context.iter().flat_map(ignore_lines).collect::<BTreeSet<_>>().into_iter().collect(),
+        Layout::Project => context
+            .iter()
+            .flat_map(ignore_lines)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         Layout::Staged => Vec::new(),
     };
     let lines: Vec<Option<usize>> = mounts.iter().map(|mount| mount.line).collect();
-    let mut generated = Generated { dockerfile: String::new(), layout, context, skipped, dockerignore_notes };
+    let mut generated = Generated {
+        dockerfile: String::new(),
+        layout,
+        context,
+        skipped,
+        dockerignore_notes,
+    };
     generated.dockerfile = text(request, &project, &generated, &lines);
     generated
 }
@@ -188,11 +238,16 @@ fn skip_reason(mount: &BindMount, project: &str) -> Option<SkipReason> {
         return Some(SkipReason::Socket);
     }
     if paths::within(&source, project).is_none() {
-        if source == "/" || SYSTEM_DIRS.iter().any(|dir| paths::within(&source, dir).is_some()) {
+        if source == "/"
+            || SYSTEM_DIRS
+                .iter()
+                .any(|dir| paths::within(&source, dir).is_some())
+        {
             return Some(SkipReason::System);
         }
         let mut parts = source.split('/');
-        if source.contains("/.config/gcloud") || parts.any(|part| CREDENTIAL_NAMES.contains(&part)) {
+        if source.contains("/.config/gcloud") || parts.any(|part| CREDENTIAL_NAMES.contains(&part))
+        {
             return Some(SkipReason::Credentials);
         }
     }
@@ -202,33 +257,66 @@ fn skip_reason(mount: &BindMount, project: &str) -> Option<SkipReason> {
 /// The source's own name made safe, with a number when it is taken.
 fn staged_name(source: &str, taken: &mut BTreeSet<String>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let name: String = paths::base(source).chars().map(|c| if safe(c) { c } else { '-' }).collect();
+    let name: String = paths::base(source)
+        .chars()
+        .map(|c| if safe(c) { c } else { '-' })
+        .collect();
     let name = name.trim_start_matches(['-', '.']).to_owned();
-    let name = if name.is_empty() { "files".to_owned() } else { name };
+    let name = if name.is_empty() {
+        "files".to_owned()
+    } else {
+        name
+    };
     let numbered = (2..).map(|number| format!("{name}-{number}"));
-    let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or(name);
+    let free = std::iter::once(name.clone())
+        .chain(numbered)
+        .find(|name| !taken.contains(name))
+        .unwrap_or(name);
     taken.insert(free.clone());
     free
 }
 
 fn ignore_lines(root: &Root) -> Vec<String> {
-    root.hidden.iter().map(|below| paths::join(&root.name, below)).collect()
+    root.hidden
+        .iter()
+        .map(|below| paths::join(&root.name, below))
+        .collect()
 }
 
-fn text(request: &Request<'_>, project: &str, generated: &Generated, lines: &[Option<usize>]) -> String {
-    let Request { service, image, compose_file, .. } = request;
+fn text(
+    request: &Request<'_>,
+    project: &str,
+    generated: &Generated,
+    lines: &[Option<usize>],
+) -> String {
+    let Request {
+        service,
+        image,
+        compose_file,
+        ..
+    } = request;
     let mut out = String::new();
     let mut line = |text: &str| {
         out.push_str(text.trim_end());
         out.push('\n');
     };
-    line(&format!("# Production image of the service `{service}`, generated by envsim from {compose_file}."));
+    line(&format!(
+        "# Production image of the service `{service}`, generated by envsim from {compose_file}."
+    ));
     line("#");
-    line(&format!("# In development `{service}` runs the image {image} unchanged and sees its code only through bind"));
-    line(&format!("# mounts. The machine that runs it in production has none of your folders: what {compose_file} mounts is"));
-    line("# simply not there. So the image has to carry the files itself. Each COPY below stands for one mount.");
+    line(&format!(
+        "# In development `{service}` runs the image {image} unchanged and sees its code only through bind"
+    ));
+    line(&format!(
+        "# mounts. The machine that runs it in production has none of your folders: what {compose_file} mounts is"
+    ));
+    line(
+        "# simply not there. So the image has to carry the files itself. Each COPY below stands for one mount.",
+    );
     line("#");
-    line("# A mount shows every change at once and hides what the image had at that place. A COPY is a snapshot, taken");
+    line(
+        "# A mount shows every change at once and hides what the image had at that place. A COPY is a snapshot, taken",
+    );
     line("# when the image is built, and adds to what the image has.");
     line("#");
     match generated.layout {
@@ -237,16 +325,26 @@ fn text(request: &Request<'_>, project: &str, generated: &Generated, lines: &[Op
             line("#   docker build -f FILE .");
         }
         Layout::Staged => {
-            line("# Some of the sources lie outside of the project directory, where a build cannot reach them. envsim puts");
-            line("# them into the build context under these names; to build without it, copy them there first:");
+            line(
+                "# Some of the sources lie outside of the project directory, where a build cannot reach them. envsim puts",
+            );
+            line(
+                "# them into the build context under these names; to build without it, copy them there first:",
+            );
             for root in &generated.context {
-                line(&format!("#   {}  <-  {}", root.name, shown(&root.source, project)));
+                line(&format!(
+                    "#   {}  <-  {}",
+                    root.name,
+                    shown(&root.source, project)
+                ));
             }
         }
     }
     if !generated.dockerignore_notes.is_empty() {
         line("#");
-        line("# Other volumes cover these paths in development, so they do not belong into the image. Add them to");
+        line(
+            "# Other volumes cover these paths in development, so they do not belong in the image. Add them to",
+        );
         line("# .dockerignore:");
         for note in &generated.dockerignore_notes {
             line(&format!("#   {note}"));
@@ -257,7 +355,11 @@ fn text(request: &Request<'_>, project: &str, generated: &Generated, lines: &[Op
     for (root, mount_line) in generated.context.iter().zip(lines) {
         line("");
         let place = place(compose_file, *mount_line);
-        line(&format!("# {place}: {} -> {}", shown(&root.source, project), root.target));
+        line(&format!(
+            "# {place}: {} -> {}",
+            shown(&root.source, project),
+            root.target
+        ));
         line(&copy_instruction(root));
     }
     if !generated.skipped.is_empty() {
@@ -266,14 +368,20 @@ fn text(request: &Request<'_>, project: &str, generated: &Generated, lines: &[Op
         for skipped in &generated.skipped {
             let place = place(compose_file, skipped.line);
             let source = shown(&skipped.source, project);
-            line(&format!("#   {place}: {source} -> {}: {}", skipped.target, skipped.reason));
+            line(&format!(
+                "#   {place}: {source} -> {}: {}",
+                skipped.target, skipped.reason
+            ));
         }
     }
     out
 }
 
 fn place(compose_file: &str, line: Option<usize>) -> String {
-    line.map_or_else(|| compose_file.to_owned(), |line| format!("{compose_file} line {line}"))
+    line.map_or_else(
+        || compose_file.to_owned(),
+        |line| format!("{compose_file} line {line}"),
+    )
 }
 
 /// A host path as the compose file would write it. Line breaks would end the comment it stands in.
@@ -305,7 +413,11 @@ fn copy_instruction(root: &Root) -> String {
         return format!("COPY {source} {target}");
     }
     // The JSON form takes any character; wildcards are matched and variables expanded in it all the same.
-    let source = if source.starts_with('-') { format!("./{source}") } else { source };
+    let source = if source.starts_with('-') {
+        format!("./{source}")
+    } else {
+        source
+    };
     let source: String = source
         .chars()
         .map(|c| match c {
@@ -348,7 +460,13 @@ mod tests {
     use super::*;
 
     fn mount(source: &str, target: &str, kind: SourceKind, line: usize) -> BindMount {
-        BindMount { source: source.into(), target: target.into(), kind, read_only: false, line: Some(line) }
+        BindMount {
+            source: source.into(),
+            target: target.into(),
+            kind,
+            read_only: false,
+            line: Some(line),
+        }
     }
 
     fn make(mounts: &[BindMount], volumes: &[&str]) -> Generated {
@@ -365,16 +483,30 @@ mod tests {
 
     /// The instructions without comments.
     fn instructions(generated: &Generated) -> Vec<&str> {
-        generated.dockerfile.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+        generated
+            .dockerfile
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect()
     }
 
     #[test]
     fn sources_in_the_project_are_copied_from_where_they_are() {
         let generated = make(
             &[
-                mount("/home/me/shop/conf/app.json", "/app/app.json", SourceKind::File, 9),
+                mount(
+                    "/home/me/shop/conf/app.json",
+                    "/app/app.json",
+                    SourceKind::File,
+                    9,
+                ),
                 mount("/home/me/shop/api", "/app", SourceKind::Dir, 8),
-                mount("/var/run/docker.sock", "/var/run/docker.sock", SourceKind::Socket, 10),
+                mount(
+                    "/var/run/docker.sock",
+                    "/var/run/docker.sock",
+                    SourceKind::Socket,
+                    10,
+                ),
             ],
             &["/app/node_modules", "/data"],
         );
@@ -393,7 +525,7 @@ mod tests {
         # Build it with the project directory as context (FILE is this file):
         #   docker build -f FILE .
         #
-        # Other volumes cover these paths in development, so they do not belong into the image. Add them to
+        # Other volumes cover these paths in development, so they do not belong in the image. Add them to
         # .dockerignore:
         #   api/node_modules
 
@@ -423,15 +555,30 @@ mod tests {
         assert_eq!(generated.layout, Layout::Staged);
         assert_eq!(
             instructions(&generated),
-            ["FROM node:22", "COPY Dockerfile-2 /D", "COPY app/ /app/", "COPY app-2/ /lib/app/"]
+            [
+                "FROM node:22",
+                "COPY Dockerfile-2 /D",
+                "COPY app/ /app/",
+                "COPY app-2/ /lib/app/"
+            ]
         );
-        assert!(generated.dockerfile.contains("#   app-2  <-  /home/me/lib/app\n"));
+        assert!(
+            generated
+                .dockerfile
+                .contains("#   app-2  <-  /home/me/lib/app\n")
+        );
     }
 
     #[test]
     fn the_whole_project_is_copied_as_a_dot() {
-        let generated = make(&[mount("/home/me/shop/", "/usr/src/app/", SourceKind::Dir, 1)], &[]);
-        assert_eq!(instructions(&generated), ["FROM node:22", "COPY . /usr/src/app/"]);
+        let generated = make(
+            &[mount("/home/me/shop/", "/usr/src/app/", SourceKind::Dir, 1)],
+            &[],
+        );
+        assert_eq!(
+            instructions(&generated),
+            ["FROM node:22", "COPY . /usr/src/app/"]
+        );
         assert_eq!(generated.context[0].name, "");
     }
 
@@ -449,9 +596,16 @@ mod tests {
             ],
             &[],
         );
-        let reasons: Vec<_> = generated.skipped.iter().map(|skipped| skipped.reason).collect();
+        let reasons: Vec<_> = generated
+            .skipped
+            .iter()
+            .map(|skipped| skipped.reason)
+            .collect();
         use SkipReason::*;
-        assert_eq!(reasons, [System, System, Device, Missing, Credentials, Socket, System]);
+        assert_eq!(
+            reasons,
+            [System, System, Device, Missing, Credentials, Socket, System]
+        );
         assert_eq!(instructions(&generated), ["FROM node:22"]);
         assert_eq!(generated.layout, Layout::Project);
     }
@@ -472,16 +626,38 @@ mod tests {
 
     #[test]
     fn odd_names_reach_the_image_unchanged() {
-        let names = ["my dir", "a$b", "star*", "what?", "[x]", "it's", "say \"hi\"", "back\\slash", "--flag", "ü"];
+        let names = [
+            "my dir",
+            "a$b",
+            "star*",
+            "what?",
+            "[x]",
+            "it's",
+            "say \"hi\"",
+            "back\\slash",
+            "--flag",
+            "ü",
+        ];
         for name in names {
             let source = format!("/home/me/shop/{name}");
-            let generated = make(&[mount(&source, &format!("/app/{name}"), SourceKind::File, 1)], &[]);
-            let file = read(&generated.dockerfile, "Dockerfile").unwrap_or_else(|error| panic!("{name}: {error}"));
+            let generated = make(
+                &[mount(&source, &format!("/app/{name}"), SourceKind::File, 1)],
+                &[],
+            );
+            let file = read(&generated.dockerfile, "Dockerfile")
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let resolved = file.resolve(&Inputs::default()).unwrap();
-            let context = [ContextFile { path: name.to_owned(), kind: FileKind::File }];
+            let context = [ContextFile {
+                path: name.to_owned(),
+                kind: FileKind::File,
+            }];
             let copies = copied(&resolved, &context).unwrap();
             let placed = copies.at(&format!("/app/{name}"));
-            assert!(placed.is_some_and(|placed| placed.source == name), "{name}: {}", generated.dockerfile);
+            assert!(
+                placed.is_some_and(|placed| placed.source == name),
+                "{name}: {}",
+                generated.dockerfile
+            );
         }
     }
 

@@ -108,7 +108,11 @@ fn match_chunk<'n>(mut chunk: &[char], name: &'n [char]) -> Result<Option<&'n [c
                         break;
                     }
                     let (low, rest) = class_char(chunk)?;
-                    let (high, rest) = if rest[0] == '-' { class_char(&rest[1..])? } else { (low, rest) };
+                    let (high, rest) = if rest[0] == '-' {
+                        class_char(&rest[1..])?
+                    } else {
+                        (low, rest)
+                    };
                     chunk = rest;
                     hit |= low <= c && c <= high;
                     ranges += 1;
@@ -143,7 +147,11 @@ fn class_char(chunk: &[char]) -> Result<(char, &[char]), BadPattern> {
         ['\\'] => return Err(BadPattern),
         [c, ref rest @ ..] => (c, rest),
     };
-    if rest.is_empty() { Err(BadPattern) } else { Ok((c, rest)) }
+    if rest.is_empty() {
+        Err(BadPattern)
+    } else {
+        Ok((c, rest))
+    }
 }
 
 #[cfg(test)]

@@ -140,7 +140,10 @@ fn class<'a>(text: &'a str, out: &mut String) -> Result<&'a str, BadExpression> 
             && let Some(end) = rest[2..].find(":]")
         {
             let name = &rest[..end + 4];
-            let known = ["alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct"];
+            let known = [
+                "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print",
+                "punct",
+            ];
             let word = name[2..name.len() - 2].trim_start_matches('^');
             if !known.contains(&word) && !["space", "upper", "word", "xdigit"].contains(&word) {
                 return Err(BadExpression);
@@ -149,7 +152,8 @@ fn class<'a>(text: &'a str, out: &mut String) -> Result<&'a str, BadExpression> 
             rest = &rest[end + 4..];
             continue;
         }
-        if rest.starts_with('\\') && rest[1..].starts_with(['d', 'D', 's', 'S', 'w', 'W', 'p', 'P']) {
+        if rest.starts_with('\\') && rest[1..].starts_with(['d', 'D', 's', 'S', 'w', 'W', 'p', 'P'])
+        {
             rest = escape(rest, true, out)?;
             continue;
         }
@@ -172,7 +176,11 @@ fn class<'a>(text: &'a str, out: &mut String) -> Result<&'a str, BadExpression> 
 
 fn class_char(text: &str) -> Result<(char, &str), BadExpression> {
     let c = text.chars().next().ok_or(BadExpression)?;
-    if c == '\\' { escaped_char(text) } else { Ok((c, &text[c.len_utf8()..])) }
+    if c == '\\' {
+        escaped_char(text)
+    } else {
+        Ok((c, &text[c.len_utf8()..]))
+    }
 }
 
 /// Writes a character so that it is literal in and outside of a class.
@@ -202,14 +210,28 @@ mod tests {
 
     #[test]
     fn what_go_refuses_is_refused() {
-        for bad in ["^x\\y$", "^[z-a]$", "^\\1$", "^[a\\Qb]$", "^[[:nope:]]$", "^\\E$", "^[a"] {
+        for bad in [
+            "^x\\y$",
+            "^[z-a]$",
+            "^\\1$",
+            "^[a\\Qb]$",
+            "^[[:nope:]]$",
+            "^\\E$",
+            "^[a",
+        ] {
             assert_eq!(compile(bad).err(), Some(BadExpression), "{bad}");
         }
     }
 
     #[test]
     fn escapes_stand_for_what_they_stand_for_in_go() {
-        for (go, text) in [("^\\x41$", "A"), ("^\\101$", "A"), ("^\\pL$", "é"), ("^[\\d]$", "7"), ("^\\-$", "-")] {
+        for (go, text) in [
+            ("^\\x41$", "A"),
+            ("^\\101$", "A"),
+            ("^\\pL$", "é"),
+            ("^[\\d]$", "7"),
+            ("^\\-$", "-"),
+        ] {
             assert!(compile(go).unwrap().is_match(text), "{go}");
         }
         assert!(!compile("^\\w$").unwrap().is_match("é"));

@@ -25,7 +25,11 @@ pub(crate) struct Unterminated {
 /// Blanks out every here-document. `escape` is the Dockerfile's escape character, which also continues lines.
 pub(crate) fn blank(text: &str, escape: char) -> Result<Blanked, Unterminated> {
     let lines: Vec<Range<usize>> = line_ranges(text);
-    let mut blanked = Blanked { text: text.to_owned(), lines: Vec::new(), markers: Vec::new() };
+    let mut blanked = Blanked {
+        text: text.to_owned(),
+        lines: Vec::new(),
+        markers: Vec::new(),
+    };
     let mut to_blank: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     while at < lines.len() {
@@ -34,7 +38,8 @@ pub(crate) fn blank(text: &str, escape: char) -> Result<Blanked, Unterminated> {
         loop {
             let line = text[lines[at].clone()].trim_end_matches(['\r', '\n']);
             at += 1;
-            let skipped = line.trim_start().starts_with('#') || (at - 1 > start && line.trim().is_empty());
+            let skipped =
+                line.trim_start().starts_with('#') || (at - 1 > start && line.trim().is_empty());
             if !skipped {
                 let (line, goes_on) = without_continuation(line, escape);
                 logical.push_str(line);
@@ -56,7 +61,11 @@ pub(crate) fn blank(text: &str, escape: char) -> Result<Blanked, Unterminated> {
             let body = at;
             let closed = lines[body..].iter().position(|line| {
                 let line = text[line.clone()].trim_end_matches(['\r', '\n']);
-                (if name.chomp { line.trim_start_matches('\t') } else { line }) == name.word
+                (if name.chomp {
+                    line.trim_start_matches('\t')
+                } else {
+                    line
+                }) == name.word
             });
             match closed {
                 Some(offset) => {
@@ -65,13 +74,22 @@ pub(crate) fn blank(text: &str, escape: char) -> Result<Blanked, Unterminated> {
                 }
                 // `$(( 1 << 2 ))` looks like one to the newest frontends only; nothing was meant to be closed.
                 None if name.spaced => {}
-                None => return Err(Unterminated { line: start + 1, name: name.word }),
+                None => {
+                    return Err(Unterminated {
+                        line: start + 1,
+                        name: name.word,
+                    });
+                }
             }
         }
         if at > end_of_logical {
             blanked.lines.push(start + 1);
             let span = lines[start].start..lines[end_of_logical - 1].end;
-            blanked.markers.extend(text[span.clone()].match_indices("<<").map(|(offset, _)| span.start + offset));
+            blanked.markers.extend(
+                text[span.clone()]
+                    .match_indices("<<")
+                    .map(|(offset, _)| span.start + offset),
+            );
         }
     }
     let mut bytes = text.as_bytes().to_vec();
@@ -115,7 +133,8 @@ fn may_have_heredoc(logical: &str) -> bool {
         instruction = words.next().unwrap_or_default().to_ascii_uppercase();
     }
     // The exec form is JSON, where `<<` is text.
-    matches!(instruction.as_str(), "RUN" | "COPY" | "ADD") && !words.next().is_some_and(|word| word.starts_with('['))
+    matches!(instruction.as_str(), "RUN" | "COPY" | "ADD")
+        && !words.next().is_some_and(|word| word.starts_with('['))
 }
 
 struct Name {
@@ -132,7 +151,9 @@ fn names(logical: &str) -> Vec<Name> {
     let mut chars = logical.chars().peekable();
     let mut quote = None;
     while let Some(c) = chars.next() {
-        let word = words.last_mut().expect("starts with one word and only grows");
+        let word = words
+            .last_mut()
+            .expect("starts with one word and only grows");
         match (quote, c) {
             (Some(open), c) if c == open => {
                 quote = None;
@@ -166,14 +187,25 @@ fn names(logical: &str) -> Vec<Name> {
 }
 
 fn name(word: &str) -> Option<Name> {
-    let rest = word.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix("<<")?;
-    let (rest, chomp) = rest.strip_prefix('-').map_or((rest, false), |rest| (rest, true));
+    let rest = word
+        .trim_start_matches(|c: char| c.is_ascii_digit())
+        .strip_prefix("<<")?;
+    let (rest, chomp) = rest
+        .strip_prefix('-')
+        .map_or((rest, false), |rest| (rest, true));
     if rest.contains('<') {
         return None;
     }
     let bare = rest.trim_start();
-    let word: String = bare.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-    (!word.is_empty()).then(|| Name { word, chomp, spaced: bare.len() < rest.len() })
+    let word: String = bare
+        .chars()
+        .filter(|c| !matches!(c, '\'' | '"' | '\\'))
+        .collect();
+    (!word.is_empty()).then_some(Name {
+        word,
+        chomp,
+        spaced: bare.len() < rest.len(),
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +216,10 @@ mod tests {
     fn a_script_given_to_a_program_is_blanked_and_lines_stay() {
         let text = "FROM a\nRUN python3 <<EOF\nFROM b\nprint(1)\nEOF\nCMD x\n";
         let blanked = blank(text, '\\').unwrap();
-        assert_eq!(blanked.text, "FROM a\nRUN python3 __EOF\n      \n        \n   \nCMD x\n");
+        assert_eq!(
+            blanked.text,
+            "FROM a\nRUN python3 __EOF\n      \n        \n   \nCMD x\n"
+        );
         assert_eq!(blanked.lines, [2]);
     }
 
@@ -192,13 +227,22 @@ mod tests {
     fn several_documents_of_one_instruction_follow_each_other() {
         let text = "FROM a\nCOPY <<one <<-\"two\" /x/\n1\none\n\t2\n\ttwo\nUSER u\n";
         let blanked = blank(text, '\\').unwrap();
-        assert!(blanked.text.ends_with("\n \n   \n  \n    \nUSER u\n"), "{:?}", blanked.text);
+        assert!(
+            blanked.text.ends_with("\n \n   \n  \n    \nUSER u\n"),
+            "{:?}",
+            blanked.text
+        );
         assert_eq!(blanked.markers.len(), 2);
     }
 
     #[test]
     fn a_shift_or_a_here_string_is_no_document() {
-        for line in ["RUN echo $((1<<2))\n", "RUN cat <<<EOF\n", "RUN echo '<<EOF'\n", "RUN [\"echo\", \"<<EOF\"]\n"] {
+        for line in [
+            "RUN echo $((1<<2))\n",
+            "RUN cat <<<EOF\n",
+            "RUN echo '<<EOF'\n",
+            "RUN [\"echo\", \"<<EOF\"]\n",
+        ] {
             let text = format!("FROM a\n{line}CMD x\n");
             assert_eq!(blank(&text, '\\').unwrap().text, text);
         }
@@ -207,7 +251,13 @@ mod tests {
     #[test]
     fn a_document_that_is_not_closed_is_an_error() {
         let error = blank("FROM a\nRUN <<EOF\necho\n", '\\').err().unwrap();
-        assert_eq!(error, Unterminated { line: 2, name: "EOF".to_owned() });
+        assert_eq!(
+            error,
+            Unterminated {
+                line: 2,
+                name: "EOF".to_owned()
+            }
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! `tonistiigi/fsutil` (`filter.go`) for the walk. Where the classic builder differs, BuildKit is followed. Nothing here
 //! reads the disk.
 //!
-//! Known limit: a file that is not valid UTF-8 is matched as if its bad bytes were U+FFFD.
+//! Known limits: a file that is not valid UTF-8 is matched as if its bad bytes were U+FFFD. The command line of Docker
+//! 20.10 has an older matcher, which carries down only whether the directory above was excluded: with `**` and
+//! `!**/keep` it leaves `keep/x/y` out, current versions and this one keep it.
 
 use regex::Regex;
 use serde::Serialize;
@@ -78,9 +80,9 @@ enum Matcher {
 }
 
 const LONE_BANG: &str = "is an exception to nothing: name a path after the `!`, or remove the line";
-const MALFORMED: &str = "is not a pattern: close every `[`, and write a literal backslash as `\\\\`";
-const BROKEN: &str =
-    "is not a pattern: a range in `[…]` must run upwards, and a backslash may only precede a special character";
+const MALFORMED: &str =
+    "is not a pattern: close every `[`, and write a literal backslash as `\\\\`";
+const BROKEN: &str = "is not a pattern: a range in `[…]` must run upwards, and a backslash may only precede a special character";
 
 impl Ignore {
     /// Reads the text of a `.dockerignore`; `file` names it in messages.
@@ -89,12 +91,19 @@ impl Ignore {
     /// The first pattern the builders refuse when they load the file: a lone `!`, a trailing backslash, an unclosed `[`.
     pub fn parse(text: impl AsRef<[u8]>, file: &str) -> Result<Self, IgnoreError> {
         let bytes = text.as_ref();
-        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)).into_owned();
-        let lines = text.split('\n').enumerate().map(|(at, line)| (at + 1, line.strip_suffix('\r').unwrap_or(line)));
-        let written = lines.filter(|(_, line)| !line.starts_with('#')).filter_map(|(line, text)| {
-            let text = text.trim();
-            (!text.is_empty()).then(|| (line, text.to_owned(), normalise(text)))
-        });
+        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))
+            .into_owned();
+        let lines = text
+            .split('\n')
+            .enumerate()
+            .map(|(at, line)| (at + 1, line.strip_suffix('\r').unwrap_or(line)));
+        let written =
+            lines
+                .filter(|(_, line)| !line.starts_with('#'))
+                .filter_map(|(line, text)| {
+                    let text = text.trim();
+                    (!text.is_empty()).then(|| (line, text.to_owned(), normalise(text)))
+                });
         Self::from_written(written, file)
     }
 
@@ -104,7 +113,9 @@ impl Ignore {
         patterns: impl IntoIterator<Item = (usize, &'a str)>,
         file: &str,
     ) -> Result<Self, IgnoreError> {
-        let written = patterns.into_iter().map(|(line, text)| (line, text.to_owned(), text.to_owned()));
+        let written = patterns
+            .into_iter()
+            .map(|(line, text)| (line, text.to_owned(), text.to_owned()));
         Self::from_written(written, file)
     }
 
@@ -115,7 +126,12 @@ impl Ignore {
     ) -> Result<Self, IgnoreError> {
         let mut patterns = Vec::new();
         for (line, text, normalised) in written {
-            let refuse = |problem| IgnoreError { file: file.to_owned(), line, pattern: text.clone(), problem };
+            let refuse = |problem| IgnoreError {
+                file: file.to_owned(),
+                line,
+                pattern: text.clone(),
+                problem,
+            };
             let trimmed = normalised.trim();
             if trimmed.is_empty() {
                 continue;
@@ -131,12 +147,27 @@ impl Ignore {
             }
             glob::check(&cleaned).map_err(|glob::BadPattern| refuse(MALFORMED))?;
             let matcher = compile(&cleaned);
-            patterns.push(Pattern { rule: Rule { line, pattern: text }, exception, cleaned, matcher });
+            patterns.push(Pattern {
+                rule: Rule {
+                    line,
+                    pattern: text,
+                },
+                exception,
+                cleaned,
+                matcher,
+            });
         }
         let exceptions_anywhere = patterns.iter().any(|pattern| {
-            pattern.exception && pattern.without_trailing_glob().contains(['*', '[', ']', '?', '^', '\\'])
+            pattern.exception
+                && pattern
+                    .without_trailing_glob()
+                    .contains(['*', '[', ']', '?', '^', '\\'])
         });
-        Ok(Self { file: file.to_owned(), patterns, exceptions_anywhere })
+        Ok(Self {
+            file: file.to_owned(),
+            patterns,
+            exceptions_anywhere,
+        })
     }
 
     /// Name of the file, as given to [`Ignore::parse`].
@@ -167,7 +198,10 @@ impl Ignore {
             state = next;
         }
         if path.is_empty() {
-            return Ok(Verdict { excluded: false, by: None });
+            return Ok(Verdict {
+                excluded: false,
+                by: None,
+            });
         }
         Ok(self.step(&state, &path)?.0)
     }
@@ -190,7 +224,9 @@ impl Ignore {
     /// # Errors
     /// As [`Ignore::decide`].
     pub fn step(&self, parent: &DirState, path: &str) -> Result<(Verdict, DirState), IgnoreError> {
-        let mut state = DirState { matched: vec![false; self.patterns.len()] };
+        let mut state = DirState {
+            matched: vec![false; self.patterns.len()],
+        };
         let mut excluded = false;
         let mut by = None;
         for (at, pattern) in self.patterns.iter().enumerate() {
@@ -214,7 +250,13 @@ impl Ignore {
                 by = Some(&pattern.rule);
             }
         }
-        Ok((Verdict { excluded, by: by.cloned() }, state))
+        Ok((
+            Verdict {
+                excluded,
+                by: by.cloned(),
+            },
+            state,
+        ))
     }
 
     /// Whether an excluded directory can be skipped without looking inside: no `!pattern` could bring back anything
@@ -225,10 +267,9 @@ impl Ignore {
             return false;
         }
         let dir = format!("{dir}/");
-        !self
-            .patterns
-            .iter()
-            .any(|pattern| pattern.exception && format!("{}/", pattern.without_trailing_glob()).starts_with(&dir))
+        !self.patterns.iter().any(|pattern| {
+            pattern.exception && format!("{}/", pattern.without_trailing_glob()).starts_with(&dir)
+        })
     }
 }
 
@@ -239,7 +280,9 @@ impl Pattern {
             Matcher::Exact => path == self.cleaned,
             Matcher::Prefix(prefix) => path.starts_with(prefix),
             // `**/foo` is the suffix `/foo`, and `foo` itself.
-            Matcher::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path),
+            Matcher::Suffix(suffix) => {
+                path.ends_with(suffix) || suffix.strip_prefix('/') == Some(path)
+            }
             Matcher::Expression(expression) => expression.is_match(path),
             Matcher::Broken => return None,
         })
@@ -262,7 +305,11 @@ fn normalise(line: &str) -> String {
         return bang.to_owned();
     }
     let path = paths::clean(path);
-    let path = if path.len() > 1 { path.strip_prefix('/').unwrap_or(&path) } else { &path };
+    let path = if path.len() > 1 {
+        path.strip_prefix('/').unwrap_or(&path)
+    } else {
+        &path
+    };
     format!("{bang}{path}")
 }
 
@@ -368,11 +415,16 @@ mod tests {
     }
 
     /// What BuildKit's walk keeps, through the incremental form.
-    fn walk(ignore: &Ignore, tree: &BTreeMap<String, bool>) -> Result<BTreeSet<String>, IgnoreError> {
+    fn walk(
+        ignore: &Ignore,
+        tree: &BTreeMap<String, bool>,
+    ) -> Result<BTreeSet<String>, IgnoreError> {
         let mut kept = BTreeSet::new();
         let mut states = BTreeMap::from([(String::new(), DirState::default())]);
         for (path, &is_dir) in tree {
-            let Some(parent) = states.get(paths::parent(path)) else { continue };
+            let Some(parent) = states.get(paths::parent(path)) else {
+                continue;
+            };
             let (verdict, state) = ignore.step(parent, path)?;
             if is_dir && !(verdict.excluded && ignore.may_prune(path)) {
                 states.insert(path.clone(), state);
@@ -407,7 +459,10 @@ mod tests {
                 continue;
             }
             let walked = walked.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let offered = case.files.iter().filter(|file| walked.contains(file.trim_end_matches('/')));
+            let offered = case
+                .files
+                .iter()
+                .filter(|file| walked.contains(file.trim_end_matches('/')));
             let kept: BTreeSet<_> = offered.cloned().collect();
             assert_eq!(kept, wanted.into_iter().collect(), "{name}");
         }
@@ -416,23 +471,56 @@ mod tests {
     #[test]
     fn a_single_question_gets_the_answer_of_the_walk() {
         for case in cases() {
-            let Ok(ignore) = Ignore::parse(&case.dockerignore, ".dockerignore") else { continue };
+            let Ok(ignore) = Ignore::parse(&case.dockerignore, ".dockerignore") else {
+                continue;
+            };
             let tree = tree(&case.files);
-            let Ok(walked) = walk(&ignore, &tree) else { continue };
+            let Ok(walked) = walk(&ignore, &tree) else {
+                continue;
+            };
             for path in tree.keys() {
                 let verdict = ignore.decide(path).unwrap();
-                assert_eq!(verdict.excluded, !walked.contains(path), "{}: {path}", case.name);
+                assert_eq!(
+                    verdict.excluded,
+                    !walked.contains(path),
+                    "{}: {path}",
+                    case.name
+                );
             }
         }
     }
 
     #[test]
     fn a_verdict_names_the_line_and_the_pattern_as_written() {
-        let ignore = Ignore::parse("# secrets\n\n/.env*\n!.env.example \n", ".dockerignore").unwrap();
-        let rule = |line, pattern: &str| Some(Rule { line, pattern: pattern.to_owned() });
-        assert_eq!(ignore.decide(".env").unwrap(), Verdict { excluded: true, by: rule(3, "/.env*") });
-        assert_eq!(ignore.decide(".env.example").unwrap(), Verdict { excluded: false, by: rule(4, "!.env.example") });
-        assert_eq!(ignore.decide("app.js").unwrap(), Verdict { excluded: false, by: None });
+        let ignore =
+            Ignore::parse("# secrets\n\n/.env*\n!.env.example \n", ".dockerignore").unwrap();
+        let rule = |line, pattern: &str| {
+            Some(Rule {
+                line,
+                pattern: pattern.to_owned(),
+            })
+        };
+        assert_eq!(
+            ignore.decide(".env").unwrap(),
+            Verdict {
+                excluded: true,
+                by: rule(3, "/.env*")
+            }
+        );
+        assert_eq!(
+            ignore.decide(".env.example").unwrap(),
+            Verdict {
+                excluded: false,
+                by: rule(4, "!.env.example")
+            }
+        );
+        assert_eq!(
+            ignore.decide("app.js").unwrap(),
+            Verdict {
+                excluded: false,
+                by: None
+            }
+        );
     }
 
     #[test]
@@ -457,7 +545,11 @@ mod tests {
     fn a_refused_line_is_named() {
         let error = Ignore::parse("a\nb[\n", "api/.dockerignore").unwrap_err();
         assert_eq!((error.line, error.pattern.as_str()), (2, "b["));
-        assert!(error.to_string().starts_with("api/.dockerignore line 2: `b[` is not a pattern"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("api/.dockerignore line 2: `b[` is not a pattern")
+        );
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! What a production image is made of: the build context, the Dockerfile, and which file ends up where.
 //!
-//! Everything here works on plain values, except [`context`], which reads the disk.
+//! [`context`] looks at the disk, and only it does: it lists a build context under an [`ignore`] file and streams it.
+//! Everything else decides on plain values: [`dockerfile`] reads the text, [`stages`] fills in variables and picks what
+//! is built, [`copied`] says which context files reach the image, [`generate`] writes a Dockerfile for a service that
+//! has none. Nothing here talks to an engine.
 
-pub(crate) mod glob;
-pub(crate) mod go_regex;
-pub mod ignore;
-pub(crate) mod paths;
-pub mod dockerfile;
-pub mod expand;
-pub(crate) mod heredoc;
-pub mod stages;
+pub mod context;
 pub mod copied;
 pub(crate) mod copy;
-pub mod context;
+pub mod dockerfile;
+pub mod expand;
 pub mod generate;
+pub(crate) mod glob;
+pub(crate) mod go_regex;
+pub(crate) mod heredoc;
+pub mod ignore;
+pub(crate) mod paths;
+pub mod stages;

@@ -30,13 +30,19 @@ pub(crate) fn clean(path: &str) -> String {
 
 /// `path` made absolute against `parent` (itself absolute) and cleaned.
 pub(crate) fn absolute(parent: &str, path: &str) -> String {
-    if path.starts_with('/') { clean(path) } else { clean(&format!("{parent}/{path}")) }
+    if path.starts_with('/') {
+        clean(path)
+    } else {
+        clean(&format!("{parent}/{path}"))
+    }
 }
 
 /// `path` below the root it is relative to, without leading slash; the root itself is the empty string. `..` cannot
 /// leave the root, as in a build context.
 pub(crate) fn below_root(path: &str) -> String {
-    clean(&format!("/{path}")).trim_start_matches('/').to_owned()
+    clean(&format!("/{path}"))
+        .trim_start_matches('/')
+        .to_owned()
 }
 
 /// Joins two relative paths, either of which may be empty.
@@ -66,7 +72,10 @@ pub(crate) fn within<'a>(path: &'a str, dir: &str) -> Option<&'a str> {
 
 /// The last component.
 pub(crate) fn base(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
 }
 
 /// The path without its last component: empty for a relative name, `/` for a name in the root.
@@ -80,7 +89,9 @@ pub(crate) fn parent(path: &str) -> &str {
 
 /// Every proper ancestor directory of a relative path, outermost first: `a`, `a/b` for `a/b/c`.
 pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').map(|(at, _)| &path[..at]).filter(|dir| !dir.is_empty())
+    path.match_indices('/')
+        .map(|(at, _)| &path[..at])
+        .filter(|dir| !dir.is_empty())
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 //! Scoping follows BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go`: `ARG`s before the first `FROM` count in
 //! `FROM` lines only, until a stage repeats their name; a build argument wins over a default; a stage starts with the
 //! variables of the stage it is built on.
+//!
+//! `ONBUILD` triggers of a stage in the same file are run; those a base image brings along are not known here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::dockerfile::{Arg, Command, Copy, Dockerfile, DockerfileError, Healthcheck, Instruction, Kind, Stage};
+use super::dockerfile::{
+    Arg, Command, Copy, Dockerfile, DockerfileError, Healthcheck, Instruction, Kind, Stage,
+};
 use super::{expand, paths};
 
 /// What a build is started with.
@@ -27,7 +31,12 @@ pub struct Inputs {
 impl Default for Inputs {
     fn default() -> Self {
         let platform = "linux/amd64".to_owned();
-        Self { target: None, build_args: IndexMap::new(), platform, images: BTreeMap::new() }
+        Self {
+            target: None,
+            build_args: IndexMap::new(),
+            platform,
+            images: BTreeMap::new(),
+        }
     }
 }
 
@@ -73,7 +82,9 @@ pub struct ResolvedStage {
 impl ResolvedStage {
     /// The stage's name, else `stage N`: for messages.
     pub fn label(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("stage {}", self.index))
+        self.name
+            .clone()
+            .unwrap_or_else(|| format!("stage {}", self.index))
     }
 }
 
@@ -143,24 +154,46 @@ impl Resolved {
     /// The image's settings.
     pub fn settings(&self) -> Settings {
         let mut set = Settings::default();
-        for step in self.lineage().into_iter().flat_map(|stage| &self.stages[stage].steps) {
+        for step in self
+            .lineage()
+            .into_iter()
+            .flat_map(|stage| &self.stages[stage].steps)
+        {
             let line = step.line;
             match &step.kind {
                 Kind::Cmd(command) => set.cmd = Some((command.clone(), line)),
                 Kind::Entrypoint(command) => set.entrypoint = Some((command.clone(), line)),
                 Kind::Env(pairs) => {
-                    set.env.extend(pairs.iter().map(|(name, value)| (name.clone(), (value.clone(), line))));
+                    set.env.extend(
+                        pairs
+                            .iter()
+                            .map(|(name, value)| (name.clone(), (value.clone(), line))),
+                    );
                 }
-                Kind::Expose(ports) => set.expose.extend(ports.iter().map(|port| (port.clone(), line))),
+                Kind::Expose(ports) => set
+                    .expose
+                    .extend(ports.iter().map(|port| (port.clone(), line))),
                 Kind::Healthcheck(check) => set.healthcheck = Some((check.clone(), line)),
                 Kind::Label(pairs) => {
-                    set.labels.extend(pairs.iter().map(|(name, value)| (name.clone(), (value.clone(), line))));
+                    set.labels.extend(
+                        pairs
+                            .iter()
+                            .map(|(name, value)| (name.clone(), (value.clone(), line))),
+                    );
                 }
                 Kind::Stopsignal(signal) => set.stopsignal = Some((signal.clone(), line)),
                 Kind::User(user) => set.user = Some((user.clone(), line)),
-                Kind::Volume(volumes) => set.volumes.extend(volumes.iter().map(|path| (path.clone(), line))),
-                Kind::Workdir(path) => set.workdir = Some((paths::absolute(&step.workdir, path), line)),
-                Kind::Add(_) | Kind::Arg(_) | Kind::Copy(_) | Kind::Maintainer(_) | Kind::Onbuild(_) => {}
+                Kind::Volume(volumes) => set
+                    .volumes
+                    .extend(volumes.iter().map(|path| (path.clone(), line))),
+                Kind::Workdir(path) => {
+                    set.workdir = Some((paths::absolute(&step.workdir, path), line))
+                }
+                Kind::Add(_)
+                | Kind::Arg(_)
+                | Kind::Copy(_)
+                | Kind::Maintainer(_)
+                | Kind::Onbuild(_) => {}
                 Kind::Run(_) | Kind::Shell(_) => {}
             }
         }
@@ -175,24 +208,41 @@ impl Dockerfile {
     /// # Errors
     /// [`DockerfileError::UnknownTarget`], with the names that look like it.
     pub fn target(&self, target: Option<&str>) -> Result<usize, DockerfileError> {
-        let Some(wanted) = target.filter(|target| !target.is_empty()) else { return Ok(self.stages.len() - 1) };
+        let Some(wanted) = target.filter(|target| !target.is_empty()) else {
+            return Ok(self.stages.len() - 1);
+        };
         if let Some(found) = self.stage_named(wanted, self.stages.len()) {
             return Ok(found);
         }
-        if let Some(index) = wanted.parse().ok().filter(|&index: &usize| index < self.stages.len()) {
+        if let Some(index) = wanted
+            .parse()
+            .ok()
+            .filter(|&index: &usize| index < self.stages.len())
+        {
             return Ok(index);
         }
-        let known: Vec<String> = self.stages.iter().filter_map(|stage| stage.name.clone()).collect();
+        let known: Vec<String> = self
+            .stages
+            .iter()
+            .filter_map(|stage| stage.name.clone())
+            .collect();
         let lower = wanted.to_lowercase();
         let mut near: Vec<(usize, String)> = known
             .iter()
             .map(|name| (strsim::damerau_levenshtein(name, &lower), name.clone()))
-            .filter(|(distance, name)| *distance <= 2 || name.starts_with(&lower) || lower.starts_with(name.as_str()))
+            .filter(|(distance, name)| {
+                *distance <= 2 || name.starts_with(&lower) || lower.starts_with(name.as_str())
+            })
             .collect();
         near.sort();
         near.dedup();
         let candidates = near.into_iter().take(3).map(|(_, name)| name).collect();
-        Err(DockerfileError::UnknownTarget { file: self.file.clone(), target: wanted.to_owned(), candidates, known })
+        Err(DockerfileError::UnknownTarget {
+            file: self.file.clone(),
+            target: wanted.to_owned(),
+            candidates,
+            known,
+        })
     }
 
     /// Fills in variables, picks the target, and finds out what it needs.
@@ -202,7 +252,11 @@ impl Dockerfile {
     /// cannot be expanded in a stage the target needs.
     pub fn resolve(&self, inputs: &Inputs) -> Result<Resolved, DockerfileError> {
         let globals = self.globals(inputs)?;
-        let bases = self.stages.iter().map(|stage| self.base(stage, &globals)).collect::<Result<Vec<_>, _>>()?;
+        let bases = self
+            .stages
+            .iter()
+            .map(|stage| self.base(stage, &globals))
+            .collect::<Result<Vec<_>, _>>()?;
         let target = self.target(inputs.target.as_deref())?;
         let reachable = self.needed(target, &bases)?;
         let mut stages: Vec<ResolvedStage> = Vec::new();
@@ -226,13 +280,19 @@ impl Dockerfile {
                 workdir_assumed: run.workdir_assumed,
             });
         }
-        Ok(Resolved { file: self.file.clone(), target, stages })
+        Ok(Resolved {
+            file: self.file.clone(),
+            target,
+            stages,
+        })
     }
 
     /// Index of the last stage of that name among the first `before` ones.
     fn stage_named(&self, name: &str, before: usize) -> Option<usize> {
         let name = name.to_lowercase();
-        self.stages[..before].iter().rposition(|stage| stage.name.as_deref() == Some(name.as_str()))
+        self.stages[..before]
+            .iter()
+            .rposition(|stage| stage.name.as_deref() == Some(name.as_str()))
     }
 
     fn globals(&self, inputs: &Inputs) -> Result<IndexMap<String, String>, DockerfileError> {
@@ -259,23 +319,38 @@ impl Dockerfile {
         }
     }
 
-    fn expand(&self, word: &str, line: usize, env: &IndexMap<String, String>) -> Result<String, DockerfileError> {
-        expand::expand(word, self.escape, &|name| env.get(name).cloned()).map_err(|problem| DockerfileError::Expand {
-            file: self.file.clone(),
-            line,
-            word: word.to_owned(),
-            problem,
+    fn expand(
+        &self,
+        word: &str,
+        line: usize,
+        env: &IndexMap<String, String>,
+    ) -> Result<String, DockerfileError> {
+        expand::expand(word, self.escape, &|name| env.get(name).cloned()).map_err(|problem| {
+            DockerfileError::Expand {
+                file: self.file.clone(),
+                line,
+                word: word.to_owned(),
+                problem,
+            }
         })
     }
 
-    fn base(&self, stage: &Stage, globals: &IndexMap<String, String>) -> Result<Base, DockerfileError> {
+    fn base(
+        &self,
+        stage: &Stage,
+        globals: &IndexMap<String, String>,
+    ) -> Result<Base, DockerfileError> {
         let name = self.expand(&stage.base, stage.line, globals)?;
         // Unlike `--from`, a `FROM` must spell the stage's name in lower case; anything else is an image.
-        let earlier = self.stages[..stage.index].iter().rposition(|other| other.name.as_deref() == Some(&name));
+        let earlier = self.stages[..stage.index]
+            .iter()
+            .rposition(|other| other.name.as_deref() == Some(&name));
         match (name.as_str(), earlier) {
-            ("", _) => {
-                Err(DockerfileError::BlankBase { file: self.file.clone(), line: stage.line, written: stage.base.clone() })
-            }
+            ("", _) => Err(DockerfileError::BlankBase {
+                file: self.file.clone(),
+                line: stage.line,
+                written: stage.base.clone(),
+            }),
             (_, Some(index)) => Ok(Base::Stage(index)),
             ("scratch", None) => Ok(Base::Scratch),
             (_, None) => Ok(Base::Image(name)),
@@ -283,13 +358,23 @@ impl Dockerfile {
     }
 
     /// The stage a `--from` of `COPY` means: a number is always a stage, a name is one if some stage has it.
-    fn copied_from(&self, from: &str, line: usize, own: usize) -> Result<Option<usize>, DockerfileError> {
+    fn copied_from(
+        &self,
+        from: &str,
+        line: usize,
+        own: usize,
+    ) -> Result<Option<usize>, DockerfileError> {
         let file = || self.file.clone();
         let found = match from.parse::<usize>() {
             Ok(index) if index < self.stages.len() => index,
             Ok(_) => {
                 let last = self.stages.len() - 1;
-                return Err(DockerfileError::UnknownIndex { file: file(), line, from: from.to_owned(), last });
+                return Err(DockerfileError::UnknownIndex {
+                    file: file(),
+                    line,
+                    from: from.to_owned(),
+                    last,
+                });
             }
             Err(_) => match self.stage_named(from, self.stages.len()) {
                 Some(index) => index,
@@ -297,7 +382,11 @@ impl Dockerfile {
             },
         };
         if found >= own {
-            return Err(DockerfileError::FromLaterStage { file: file(), line, from: from.to_owned() });
+            return Err(DockerfileError::FromLaterStage {
+                file: file(),
+                line,
+                from: from.to_owned(),
+            });
         }
         Ok(Some(found))
     }
@@ -325,19 +414,32 @@ impl Dockerfile {
     }
 
     /// The stages an instruction of stage `own` takes files from.
-    fn sources(&self, instruction: &Instruction, own: usize) -> Result<Vec<usize>, DockerfileError> {
+    fn sources(
+        &self,
+        instruction: &Instruction,
+        own: usize,
+    ) -> Result<Vec<usize>, DockerfileError> {
         let line = instruction.line;
         Ok(match &instruction.kind {
-            Kind::Copy(Copy { from: Some(from), .. }) => self.copied_from(from, line, own)?.into_iter().collect(),
+            Kind::Copy(Copy {
+                from: Some(from), ..
+            }) => self.copied_from(from, line, own)?.into_iter().collect(),
             Kind::Run(run) => {
                 let named = run.mounts.iter().filter_map(|mount| mount.from.as_deref());
-                named.filter_map(|name| self.stage_named(name, own)).collect()
+                named
+                    .filter_map(|name| self.stage_named(name, own))
+                    .collect()
             }
             _ => Vec::new(),
         })
     }
 
-    fn evaluate(&self, stage: &Stage, base: &Base, run: &mut Evaluation<'_>) -> Result<(), DockerfileError> {
+    fn evaluate(
+        &self,
+        stage: &Stage,
+        base: &Base,
+        run: &mut Evaluation<'_>,
+    ) -> Result<(), DockerfileError> {
         let triggers: Vec<&Instruction> = match base {
             Base::Stage(below) => onbuild(&self.stages[*below]).collect(),
             Base::Image(_) | Base::Scratch => Vec::new(),
@@ -350,17 +452,23 @@ impl Dockerfile {
 }
 
 fn onbuild(stage: &Stage) -> impl Iterator<Item = &Instruction> {
-    stage.instructions.iter().filter_map(|instruction| match &instruction.kind {
-        Kind::Onbuild(trigger) => Some(&**trigger),
-        _ => None,
-    })
+    stage
+        .instructions
+        .iter()
+        .filter_map(|instruction| match &instruction.kind {
+            Kind::Onbuild(trigger) => Some(&**trigger),
+            _ => None,
+        })
 }
 
 /// `TARGETPLATFORM` and its like. The build is taken to run on the platform it builds for.
 fn platform_args(platform: &str) -> IndexMap<String, String> {
     let mut parts = platform.splitn(3, '/').map(str::to_owned);
-    let (os, arch, variant) =
-        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (os, arch, variant) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     let mut args = IndexMap::new();
     for side in ["BUILD", "TARGET"] {
         args.insert(format!("{side}PLATFORM"), platform.to_owned());
@@ -394,14 +502,30 @@ impl<'a> Evaluation<'a> {
             Base::Scratch => (IndexMap::new(), "/".to_owned(), false),
             Base::Stage(below) => {
                 let below = &done[*below];
-                (below.env.clone(), below.workdir.clone(), below.workdir_assumed)
+                (
+                    below.env.clone(),
+                    below.workdir.clone(),
+                    below.workdir_assumed,
+                )
             }
             Base::Image(image) => match inputs.images.get(image) {
-                Some(image) => (image.env.clone(), paths::absolute("/", &image.workdir), false),
+                Some(image) => (
+                    image.env.clone(),
+                    paths::absolute("/", &image.workdir),
+                    false,
+                ),
                 None => (IndexMap::new(), "/".to_owned(), true),
             },
         };
-        Self { file, inputs, globals, env, workdir, workdir_assumed, steps: Vec::new() }
+        Self {
+            file,
+            inputs,
+            globals,
+            env,
+            workdir,
+            workdir_assumed,
+            steps: Vec::new(),
+        }
     }
 
     fn step(&mut self, instruction: &Instruction, own: usize) -> Result<(), DockerfileError> {
@@ -411,10 +535,17 @@ impl<'a> Evaluation<'a> {
         let word = |word: &String| self.file.expand(word, line, &before);
         let list = |words: &[String]| words.iter().map(word).collect::<Result<Vec<_>, _>>();
         let pairs = |pairs: &[(String, String)]| {
-            pairs.iter().map(|(name, value)| Ok((word(name)?, word(value)?))).collect::<Result<Vec<_>, _>>()
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((word(name)?, word(value)?)))
+                .collect::<Result<Vec<_>, _>>()
         };
         let copy = |copy: &Copy| {
-            let mut copy = Copy { sources: list(&copy.sources)?, dest: word(&copy.dest)?, ..copy.clone() };
+            let mut copy = Copy {
+                sources: list(&copy.sources)?,
+                dest: word(&copy.dest)?,
+                ..copy.clone()
+            };
             for flag in ["chown", "chmod", "checksum"] {
                 if let Some(value) = copy.flags.get_mut(flag) {
                     *value = word(value)?;
@@ -439,14 +570,22 @@ impl<'a> Evaluation<'a> {
             Kind::Volume(given) => Kind::Volume(list(given)?),
             Kind::Workdir(given) => Kind::Workdir(word(given)?),
             // A shell expands these itself, when they run.
-            Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Healthcheck(_) | Kind::Run(_) | Kind::Shell(_) => {
-                instruction.kind.clone()
-            }
+            Kind::Cmd(_)
+            | Kind::Entrypoint(_)
+            | Kind::Healthcheck(_)
+            | Kind::Run(_)
+            | Kind::Shell(_) => instruction.kind.clone(),
             Kind::Arg(_) | Kind::Maintainer(_) | Kind::Onbuild(_) => instruction.kind.clone(),
         };
         let (workdir, workdir_assumed) = (self.workdir.clone(), self.workdir_assumed);
         self.apply(&kind)?;
-        self.steps.push(Step { line, workdir, workdir_assumed, from_stage, kind });
+        self.steps.push(Step {
+            line,
+            workdir,
+            workdir_assumed,
+            from_stage,
+            kind,
+        });
         Ok(())
     }
 
@@ -479,36 +618,83 @@ mod tests {
     use super::super::dockerfile::read;
     use super::*;
 
-    fn resolve(text: &str, target: Option<&str>, args: &[(&str, &str)]) -> Result<Resolved, DockerfileError> {
-        let build_args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let inputs = Inputs { target: target.map(str::to_owned), build_args, ..Inputs::default() };
+    fn resolve(
+        text: &str,
+        target: Option<&str>,
+        args: &[(&str, &str)],
+    ) -> Result<Resolved, DockerfileError> {
+        let build_args = args
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let inputs = Inputs {
+            target: target.map(str::to_owned),
+            build_args,
+            ..Inputs::default()
+        };
         read(text, "Dockerfile").unwrap().resolve(&inputs)
     }
 
     fn dests(resolved: &Resolved) -> Vec<String> {
         let steps = resolved.stages.iter().flat_map(|stage| &stage.steps);
-        steps.filter_map(|step| if let Kind::Copy(copy) = &step.kind { Some(copy.dest.clone()) } else { None }).collect()
+        steps
+            .filter_map(|step| {
+                if let Kind::Copy(copy) = &step.kind {
+                    Some(copy.dest.clone())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     #[test]
     fn a_base_is_an_image_a_stage_or_nothing() {
-        let text = "ARG V=20\nARG BASE=deps\nFROM node:${V}-slim AS deps\nFROM $BASE\nFROM scratch\n";
-        let bases = |args| resolve(text, None, args).unwrap().stages.into_iter().map(|s| s.base).collect::<Vec<_>>();
-        assert_eq!(bases(&[]), [Base::Image("node:20-slim".into()), Base::Stage(0), Base::Scratch]);
-        let wanted = [Base::Image("node:22-slim".into()), Base::Image("alpine".into()), Base::Scratch];
+        let text =
+            "ARG V=20\nARG BASE=deps\nFROM node:${V}-slim AS deps\nFROM $BASE\nFROM scratch\n";
+        let bases = |args| {
+            resolve(text, None, args)
+                .unwrap()
+                .stages
+                .into_iter()
+                .map(|s| s.base)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            bases(&[]),
+            [
+                Base::Image("node:20-slim".into()),
+                Base::Stage(0),
+                Base::Scratch
+            ]
+        );
+        let wanted = [
+            Base::Image("node:22-slim".into()),
+            Base::Image("alpine".into()),
+            Base::Scratch,
+        ];
         assert_eq!(bases(&[("V", "22"), ("BASE", "alpine")]), wanted);
     }
 
     #[test]
     fn a_global_argument_counts_in_a_stage_only_when_repeated() {
         let text = "ARG D=/g\nFROM a\nCOPY x $D/1\nARG D\nCOPY x $D/2\nARG D=/s\nCOPY x $D/3\nENV D=/e\nCOPY x $D/4\n";
-        assert_eq!(dests(&resolve(text, None, &[]).unwrap()), ["/1", "/g/2", "/s/3", "/e/4"]);
-        assert_eq!(dests(&resolve(text, None, &[("D", "/b")]).unwrap()), ["/1", "/b/2", "/b/3", "/e/4"]);
+        assert_eq!(
+            dests(&resolve(text, None, &[]).unwrap()),
+            ["/1", "/g/2", "/s/3", "/e/4"]
+        );
+        assert_eq!(
+            dests(&resolve(text, None, &[("D", "/b")]).unwrap()),
+            ["/1", "/b/2", "/b/3", "/e/4"]
+        );
     }
 
     #[test]
     fn an_undeclared_build_argument_does_nothing() {
-        assert_eq!(dests(&resolve("FROM a\nCOPY x /$D\n", None, &[("D", "b")]).unwrap()), ["/"]);
+        assert_eq!(
+            dests(&resolve("FROM a\nCOPY x /$D\n", None, &[("D", "b")]).unwrap()),
+            ["/"]
+        );
     }
 
     #[test]
@@ -522,7 +708,10 @@ mod tests {
         let text = "FROM a AS one\nARG X=1\nWORKDIR /srv\nFROM one\nWORKDIR app\nCOPY x $X\n";
         let resolved = resolve(text, None, &[]).unwrap();
         let copy = &resolved.stages[1].steps[1];
-        assert_eq!((copy.workdir.as_str(), copy.workdir_assumed), ("/srv/app", false));
+        assert_eq!(
+            (copy.workdir.as_str(), copy.workdir_assumed),
+            ("/srv/app", false)
+        );
         assert_eq!(dests(&resolved), ["1"]);
     }
 
@@ -530,11 +719,20 @@ mod tests {
     fn an_unknown_base_leaves_the_working_directory_assumed() {
         let text = "FROM a AS one\nFROM one\nWORKDIR app\nCOPY x .\n";
         assert!(resolve(text, None, &[]).unwrap().stages[1].steps[1].workdir_assumed);
-        let known = BaseImage { workdir: "/usr/src".into(), ..BaseImage::default() };
-        let inputs = Inputs { images: BTreeMap::from([("a".into(), known)]), ..Inputs::default() };
+        let known = BaseImage {
+            workdir: "/usr/src".into(),
+            ..BaseImage::default()
+        };
+        let inputs = Inputs {
+            images: BTreeMap::from([("a".into(), known)]),
+            ..Inputs::default()
+        };
         let resolved = read(text, "Dockerfile").unwrap().resolve(&inputs).unwrap();
         let step = &resolved.stages[1].steps[1];
-        assert_eq!((step.workdir.as_str(), step.workdir_assumed), ("/usr/src/app", false));
+        assert_eq!(
+            (step.workdir.as_str(), step.workdir_assumed),
+            ("/usr/src/app", false)
+        );
     }
 
     #[test]
@@ -543,7 +741,10 @@ mod tests {
                     FROM base AS prod\nCOPY --from=Assets /x /x\nRUN --mount=from=tools,target=/t x\n";
         let reachable = |target| {
             let resolved = resolve(text, target, &[]).unwrap();
-            resolved.reachable().map(|stage| stage.index).collect::<Vec<_>>()
+            resolved
+                .reachable()
+                .map(|stage| stage.index)
+                .collect::<Vec<_>>()
         };
         assert_eq!(reachable(None), [0, 1, 2, 4]);
         assert_eq!(reachable(Some("DEV")), [0, 3]);
@@ -555,9 +756,18 @@ mod tests {
     fn an_unknown_target_names_its_neighbours() {
         let text = "FROM a AS production\nFROM a AS test\n";
         let message = |target| resolve(text, Some(target), &[]).unwrap_err().to_string();
-        assert_eq!(message("prod"), "Dockerfile has no stage `prod`: did you mean `production`?");
-        assert_eq!(message("tset"), "Dockerfile has no stage `tset`: did you mean `test`?");
-        assert_eq!(message("zzzzz"), "Dockerfile has no stage `zzzzz`: it has `production`, `test`");
+        assert_eq!(
+            message("prod"),
+            "Dockerfile has no stage `prod`: did you mean `production`?"
+        );
+        assert_eq!(
+            message("tset"),
+            "Dockerfile has no stage `tset`: did you mean `test`?"
+        );
+        assert_eq!(
+            message("zzzzz"),
+            "Dockerfile has no stage `zzzzz`: it has `production`, `test`"
+        );
         let unnamed = resolve("FROM a\n", Some("x"), &[]).unwrap_err().to_string();
         assert!(unnamed.contains("its stages have no names"));
     }
@@ -573,18 +783,31 @@ mod tests {
     fn copying_from_a_missing_or_later_stage_is_refused() {
         assert!(matches!(
             resolve("FROM a\nCOPY --from=3 a /b\n", None, &[]),
-            Err(DockerfileError::UnknownIndex { line: 2, last: 0, .. })
+            Err(DockerfileError::UnknownIndex {
+                line: 2,
+                last: 0,
+                ..
+            })
         ));
         assert!(matches!(
-            resolve("FROM a\nCOPY --from=later a /b\nFROM a AS later\n", Some("0"), &[]),
+            resolve(
+                "FROM a\nCOPY --from=later a /b\nFROM a AS later\n",
+                Some("0"),
+                &[]
+            ),
             Err(DockerfileError::FromLaterStage { line: 2, .. })
         ));
     }
 
     #[test]
     fn a_from_without_value_is_refused() {
-        let error = resolve("ARG BASE\nFROM $BASE\n", None, &[]).unwrap_err().to_string();
-        assert_eq!(error, "Dockerfile line 2: `FROM $BASE` comes to nothing: give `$BASE` a value with a build argument");
+        let error = resolve("ARG BASE\nFROM $BASE\n", None, &[])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "Dockerfile line 2: `FROM $BASE` comes to nothing: give `$BASE` a value with a build argument"
+        );
     }
 
     #[test]

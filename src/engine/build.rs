@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{chain, from_bollard};
 use super::image::registry_unreachable;
+use super::raw::percent;
 use super::session::Session;
 use super::{Engine, EngineError, TarSource};
 
@@ -156,17 +157,7 @@ impl Engine {
         // Bollard's own BuildKit call opens a session of its own under our id, so ours uses its
         // classic call and corrects the query, which also carries what bollard has no field for.
         let ours = session.is_some() || !buildkit;
-        let api = self.shared.api;
-        let docker = self.docker.clone().with_request_modifier(move |mut sent| {
-            if sent.uri().path().ends_with("/build") {
-                let mut parts = sent.uri().clone().into_parts();
-                parts.path_and_query = format!("/build?{query}").parse().ok();
-                if let Ok(uri) = hyper::Uri::from_parts(parts) {
-                    *sent.uri_mut() = uri;
-                }
-            }
-            super::connect::adapt(sent, api)
-        });
+        let docker = self.redirected(format!("/build?{query}"), "/build");
         let options = BuildImageOptions {
             version: if ours {
                 BuilderVersion::BuilderV1
@@ -307,19 +298,6 @@ fn query(request: &BuildRequest, session: Option<&str>) -> String {
         .map(|(k, v)| format!("{k}={}", percent(&v)))
         .collect();
     pairs.join("&")
-}
-
-fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
 }
 
 /// Turns BuildKit's records, which repeat a vertex whenever anything about it changes, into events

@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, DeviceMapping, EndpointIpamConfig,
+    ContainerCreateBody, DeviceMapping, EndpointIpamConfig,
     EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
     MountTmpfsOptions, MountType, MountVolumeOptions, NetworkingConfig, PortBinding, PortMap,
     ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    CreateContainerOptions, KillContainerOptions, RemoveContainerOptions,
     RestartContainerOptions, StopContainerOptions, WaitContainerOptions,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::image::{gone, name_image, read_port};
+use super::raw::percent;
 use super::{ApiVersion, Engine, EngineError, label_filter};
 
 /// `stop` learned to take a signal with this version.
@@ -432,7 +433,8 @@ impl Engine {
     /// By id or name; `None` when there is none.
     pub async fn inspect(&self, id: &str) -> Result<Option<ContainerState>, EngineError> {
         let doing = format!("looking at container `{}`", short(id));
-        match self.call(&doing, self.docker.inspect_container(id, None)).await {
+        let path = format!("/containers/{}/json", percent(id));
+        match self.get_json::<Inspected>(&doing, &path).await {
             Ok(found) => Ok(Some(read_state(found))),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(e),
@@ -445,13 +447,12 @@ impl Engine {
         labels: &[(&str, &str)],
         all: bool,
     ) -> Result<Vec<ListedContainer>, EngineError> {
-        let options = ListContainersOptions {
-            all,
-            filters: Some(label_filter(labels)),
-            ..Default::default()
-        };
+        let path = format!(
+            "/containers/json?all={all}&filters={}",
+            percent(&serde_json::json!(label_filter(labels)).to_string())
+        );
         let found = self
-            .call("listing containers", self.docker.list_containers(Some(options)))
+            .get_json::<Vec<Listed>>("listing containers", &path)
             .await?;
         Ok(found
             .into_iter()
@@ -462,8 +463,8 @@ impl Engine {
                     .flatten()
                     .filter_map(|p| {
                         Some(PublishedPort {
-                            container: p.private_port,
-                            protocol: p.typ.map(|t| t.to_string()).unwrap_or_default(),
+                            container: p.private_port?,
+                            protocol: p.kind.unwrap_or_default(),
                             address: p.ip.unwrap_or_default(),
                             host: p.public_port?,
                         })
@@ -474,8 +475,8 @@ impl Engine {
                     id: c.id.unwrap_or_default(),
                     name: bare_name(c.names.unwrap_or_default().into_iter().next()),
                     image: c.image.unwrap_or_default(),
-                    labels: c.labels.unwrap_or_default().into_iter().collect(),
-                    state: c.state.map(|s| s.to_string()).unwrap_or_default(),
+                    labels: c.labels.unwrap_or_default(),
+                    state: status(c.state),
                     status: c.status.unwrap_or_default(),
                     ports,
                     created: c.created.unwrap_or(0),
@@ -782,15 +783,141 @@ fn read_ports(ports: PortMap) -> Vec<PublishedPort> {
     all
 }
 
-fn read_state(found: ContainerInspectResponse) -> ContainerState {
-    let state = found.state.unwrap_or_default();
-    let config = found.config.unwrap_or_default();
-    let host = found.host_config.unwrap_or_default();
-    let settings = found.network_settings.unwrap_or_default();
+/// What is read of a container. Bollard's own types refuse a whole answer for one word they do not
+/// know (Podman has states of its own), so these take any text and miss nothing but what is absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Inspected {
+    id: Option<String>,
+    name: Option<String>,
+    image: Option<String>,
+    restart_count: Option<i64>,
+    state: InspectedState,
+    config: InspectedConfig,
+    host_config: InspectedHost,
+    network_settings: InspectedNetworks,
+    mounts: Option<Vec<InspectedMount>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedState {
+    status: Option<String>,
+    running: Option<bool>,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: Option<bool>,
+    pid: Option<i64>,
+    exit_code: Option<i64>,
+    error: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    health: Option<InspectedHealth>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedHealth {
+    status: Option<String>,
+    failing_streak: Option<i64>,
+    log: Option<Vec<InspectedProbe>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedProbe {
+    exit_code: Option<i64>,
+    output: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedConfig {
+    image: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    env: Option<Vec<String>>,
+    hostname: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedHost {
+    network_mode: Option<String>,
+    memory: Option<i64>,
+    log_config: Option<InspectedLog>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedLog {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedNetworks {
+    networks: Option<BTreeMap<String, InspectedEndpoint>>,
+    ports: Option<PortMap>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedEndpoint {
+    #[serde(rename = "IPAddress")]
+    ip_address: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct InspectedMount {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    name: Option<String>,
+    source: Option<String>,
+    destination: Option<String>,
+    #[serde(rename = "RW")]
+    writable: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Listed {
+    id: Option<String>,
+    names: Option<Vec<String>>,
+    image: Option<String>,
+    created: Option<i64>,
+    ports: Option<Vec<ListedPort>>,
+    labels: Option<BTreeMap<String, String>>,
+    state: Option<String>,
+    status: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct ListedPort {
+    #[serde(rename = "IP")]
+    ip: Option<String>,
+    private_port: Option<u16>,
+    public_port: Option<u16>,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+}
+
+/// Docker's word for a state that Podman names otherwise.
+fn status(text: Option<String>) -> String {
+    match text.as_deref() {
+        Some("stopped") => "exited".to_string(),
+        Some("configured" | "initialized") => "created".to_string(),
+        _ => text.unwrap_or_default(),
+    }
+}
+
+fn read_state(found: Inspected) -> ContainerState {
+    let (state, config, host) = (found.state, found.config, found.host_config);
     // The engine writes the year 1 for "never".
     let time = |t: Option<String>| t.filter(|t| !t.is_empty() && !t.starts_with("0001-"));
     let health = state.health.and_then(|h| {
-        let status = h.status.map(|s| s.to_string()).unwrap_or_default();
+        let status = h.status.unwrap_or_default();
         let last = h.log.unwrap_or_default().into_iter().next_back();
         (!status.is_empty() && status != "none").then(|| HealthState {
             status,
@@ -804,7 +931,7 @@ fn read_state(found: ContainerInspectResponse) -> ContainerState {
         name: bare_name(found.name),
         image_id: found.image.unwrap_or_default(),
         image: config.image.unwrap_or_default(),
-        status: state.status.map(|s| s.to_string()).unwrap_or_default(),
+        status: status(state.status),
         running: state.running.unwrap_or(false),
         exit_code: state.exit_code.unwrap_or(0),
         oom_killed: state.oom_killed.unwrap_or(false),
@@ -812,14 +939,15 @@ fn read_state(found: ContainerInspectResponse) -> ContainerState {
         started_at: time(state.started_at),
         finished_at: time(state.finished_at),
         health,
-        ip_addresses: settings
+        ip_addresses: found
+            .network_settings
             .networks
             .into_iter()
             .flatten()
             .filter_map(|(name, e)| Some((name, e.ip_address.filter(|a| !a.is_empty())?)))
             .collect(),
-        ports: read_ports(settings.ports.unwrap_or_default()),
-        labels: config.labels.unwrap_or_default().into_iter().collect(),
+        ports: read_ports(found.network_settings.ports.unwrap_or_default()),
+        labels: config.labels.unwrap_or_default(),
         env: config.env.unwrap_or_default(),
         restart_count: found.restart_count.unwrap_or(0),
         pid: state.pid.unwrap_or(0),
@@ -828,17 +956,17 @@ fn read_state(found: ContainerInspectResponse) -> ContainerState {
             .into_iter()
             .flatten()
             .map(|m| MountedAt {
-                kind: m.typ.unwrap_or_default(),
+                kind: m.kind.unwrap_or_default(),
                 name: m.name.filter(|n| !n.is_empty()),
                 source: m.source.unwrap_or_default(),
                 target: m.destination.unwrap_or_default(),
-                read_only: m.rw == Some(false),
+                read_only: m.writable == Some(false),
             })
             .collect(),
         network_mode: host.network_mode.unwrap_or_default(),
         hostname: config.hostname.unwrap_or_default(),
         memory: host.memory.unwrap_or(0),
-        log_driver: host.log_config.and_then(|l| l.typ).unwrap_or_default(),
+        log_driver: host.log_config.and_then(|l| l.kind).unwrap_or_default(),
     }
 }
 
@@ -885,6 +1013,16 @@ mod tests {
         assert_eq!(p.maximum_retry_count, Some(3));
         assert_eq!(short(&"a".repeat(64)).len(), 12);
         assert_eq!(short("my-container-with-a-long-name"), "my-container-with-a-long-name");
+    }
+
+    #[test]
+    fn answers_with_unknown_words_and_nothing_are_read() {
+        let text = r#"{"Id":"ab","Name":"/x","State":{"Status":"stopped","Running":false,"New":{}},
+            "Config":{"Labels":null,"Env":null},"HostConfig":{"CgroupnsMode":"novel"},
+            "NetworkSettings":{"Networks":null,"Ports":{"80/tcp":null}},"Mounts":null}"#;
+        let state = read_state(serde_json::from_str(text).unwrap_or_default());
+        assert_eq!((state.name.as_str(), state.status.as_str()), ("x", "exited"));
+        assert!(state.ports.is_empty() && state.health.is_none());
     }
 
     #[test]

@@ -1,18 +1,25 @@
-//! One connection of our own to the engine, upgraded to a plain byte stream.
+//! Ways around what bollard does not offer.
 //!
-//! Bollard keeps its upgraded connections to itself; the build session needs
-//! one. Sockets and plain TCP only: over TLS there is no session of ours.
+//! - One connection of our own to the engine, upgraded to a plain byte stream,
+//!   for the build session. Sockets and plain TCP only: over TLS there is none.
+//! - A call with a path and query of our own, over bollard's connection, where
+//!   bollard lacks a parameter or its types refuse an answer that is fine.
 
 use std::io;
 use std::path::PathBuf;
 
-use bytes::Bytes;
+use bollard::Docker;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+
+use super::connect::adapt;
+use super::{Engine, EngineError};
 
 /// Where to open the connection.
 #[derive(Debug, Clone)]
@@ -57,4 +64,55 @@ where
         return Err(io::Error::other(format!("status {status} {body}")));
     }
     hyper::upgrade::on(response).await.map_err(io::Error::other)
+}
+
+impl Engine {
+    /// Bollard, with every call to a path that ends in `instead_of` sent to `target` instead.
+    pub(super) fn redirected(&self, target: String, instead_of: &'static str) -> Docker {
+        let api = self.shared.api;
+        self.docker.clone().with_request_modifier(move |mut sent| {
+            if sent.uri().path().ends_with(instead_of) {
+                let mut parts = sent.uri().clone().into_parts();
+                parts.path_and_query = target.parse().ok();
+                if let Ok(uri) = hyper::Uri::from_parts(parts) {
+                    *sent.uri_mut() = uri;
+                }
+            }
+            adapt(sent, api)
+        })
+    }
+
+    /// `GET`s a path and reads the answer with types of our own.
+    pub(super) async fn get_json<T: serde::de::DeserializeOwned>(
+        &self,
+        doing: &str,
+        path: &str,
+    ) -> Result<T, EngineError> {
+        // Exporting an image is bollard's one plain `GET` that hands over the bytes.
+        let docker = self.redirected(path.to_string(), "/images/-/get");
+        let body = docker.export_image("-").try_fold(
+            BytesMut::new(),
+            |mut all, piece| async move {
+                all.extend_from_slice(&piece);
+                Ok(all)
+            },
+        );
+        let body = self.call(doing, body).await?;
+        serde_json::from_slice(&body).map_err(|e| {
+            EngineError::other(doing, format!("the engine's answer could not be read: {e}"))
+        })
+    }
+}
+
+pub(super) fn percent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
 }

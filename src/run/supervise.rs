@@ -1,7 +1,7 @@
 //! Starts containers in the order that [`crate::plan::start`] decides, and keeps their states.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use indexmap::IndexMap;
@@ -15,6 +15,9 @@ use crate::event::{Change, Event};
 use crate::labels;
 use crate::plan::start::{Decision, State, decide};
 
+/// Container id of each service; a rebuilt service gets another one.
+type Ids = Arc<Mutex<HashMap<String, String>>>;
+
 /// States of all services of a run.
 pub type States = IndexMap<String, State>;
 
@@ -22,7 +25,7 @@ pub type States = IndexMap<String, State>;
 pub struct Supervisor {
     states: Arc<watch::Sender<States>>,
     oom: Arc<watch::Sender<Vec<String>>>,
-    ids: HashMap<String, String>,
+    ids: Ids,
     session: Session,
     pump: JoinHandle<()>,
 }
@@ -40,7 +43,7 @@ impl Supervisor {
         let pending = containers.iter().map(|(service, _)| (service.clone(), State::Pending));
         let states = Arc::new(watch::Sender::new(pending.collect::<States>()));
         let oom = Arc::new(watch::Sender::new(Vec::new()));
-        let ids: HashMap<String, String> = containers.iter().cloned().collect();
+        let ids: Ids = Arc::new(Mutex::new(containers.iter().cloned().collect()));
         let pump = tokio::spawn(pump(session.clone(), events, states.clone(), oom.clone(), ids.clone()));
         Self {
             states,
@@ -113,8 +116,13 @@ impl Supervisor {
         }
     }
 
+    /// Follows another container for `service` from now on.
+    pub fn replace(&self, service: &str, id: &str) {
+        lock(&self.ids).insert(service.to_owned(), id.to_owned());
+    }
+
     async fn start(&self, name: String) -> (String, Result<(), EngineError>) {
-        let id = self.ids.get(&name).cloned().unwrap_or_default();
+        let id = lock(&self.ids).get(&name).cloned().unwrap_or_default();
         let result = self.session.engine.start(&id).await;
         (name, result)
     }
@@ -141,18 +149,23 @@ impl Supervisor {
     }
 }
 
+/// A map of ids is never left half changed, so a poisoned lock holds no harm.
+fn lock(ids: &Ids) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+    ids.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Turns engine events into states.
 async fn pump(
     session: Session,
     mut events: EventStream,
     states: Arc<watch::Sender<States>>,
     oom: Arc<watch::Sender<Vec<String>>>,
-    ids: HashMap<String, String>,
+    ids: Ids,
 ) {
     while let Some(Ok(event)) = events.next().await {
         let Some(service) = event.labels.get(labels::SERVICE) else { continue };
         // A rebuilt service has a new container; the old one's end is no news.
-        let of_this_run = ids.get(service).is_some_and(|id| *id == event.id);
+        let of_this_run = lock(&ids).get(service).is_some_and(|id| *id == event.id);
         if !of_this_run {
             continue;
         }

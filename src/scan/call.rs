@@ -7,18 +7,56 @@ use super::{Form, Found};
 
 /// Ports of well-known servers: beside one, a name in an argument list is a host.
 const KNOWN_PORTS: &[u16] = &[
-    1025, 1433, 1521, 1883, 2181, 2379, 3306, 4222, 5432, 5671, 5672, 6379, 6380, 7687, 8086, 8125, 9042, 9092, 9200, 9300,
-    11211, 11300, 15672, 24224, 26379, 27017, 28015, 50051, 61613, 61616,
+    1025, 1433, 1521, 1883, 2181, 2379, 3306, 4222, 5432, 5671, 5672, 6379, 6380, 7687, 8086, 8125,
+    9042, 9092, 9200, 9300, 11211, 11300, 15672, 24224, 26379, 27017, 28015, 50051, 61613, 61616,
 ];
 
 /// Classes and functions whose first string is a host.
 const CLIENTS: &[&str] = &[
-    "redis", "strictredis", "ioredis", "jedis", "jedispool", "jedispooled", "mysqli", "mongoclient", "elasticsearch",
-    "opensearch", "memcached", "memcache", "smtp", "httpconnection", "httpsconnection", "tcpclient", "tcpsocket", "socket",
-    "connectionparameters", "statsclient", "statsd", "influxdbclient", "ftp", "telnet", "amqpconnection",
-    "amqpstreamconnection", "gethostbyname", "getbyname", "getallbyname", "getaddrinfo", "gethostaddresses",
-    "gethostentry", "httphost", "dnsendpoint", "inetsocketaddress", "serveraddress", "hostandport", "host", "hostname",
-    "wait_for_host", "waitforhost", "beanstalk", "pheanstalk", "cassandra",
+    "redis",
+    "strictredis",
+    "ioredis",
+    "jedis",
+    "jedispool",
+    "jedispooled",
+    "mysqli",
+    "mongoclient",
+    "elasticsearch",
+    "opensearch",
+    "memcached",
+    "memcache",
+    "smtp",
+    "httpconnection",
+    "httpsconnection",
+    "tcpclient",
+    "tcpsocket",
+    "socket",
+    "connectionparameters",
+    "statsclient",
+    "statsd",
+    "influxdbclient",
+    "ftp",
+    "telnet",
+    "amqpconnection",
+    "amqpstreamconnection",
+    "gethostbyname",
+    "getbyname",
+    "getallbyname",
+    "getaddrinfo",
+    "gethostaddresses",
+    "gethostentry",
+    "httphost",
+    "dnsendpoint",
+    "inetsocketaddress",
+    "serveraddress",
+    "hostandport",
+    "host",
+    "hostname",
+    "wait_for_host",
+    "waitforhost",
+    "beanstalk",
+    "pheanstalk",
+    "cassandra",
 ];
 
 pub(super) fn find(spot: &Spot) -> Option<Found> {
@@ -33,9 +71,14 @@ pub(super) fn find(spot: &Spot) -> Option<Found> {
         Beside::Known(_) => callee.is_some() || before.trim_end().ends_with(['(', '[', ',']),
         Beside::Named => callee.is_some() || before.trim_end().ends_with(['(', '[']),
         Beside::Number(_) => connects(path) || is_client(path) || sets_host(path),
-        Beside::Nothing => is_client(path) || sets_host(path) || (connects(path) && stands_alone(path, after)),
+        Beside::Nothing => {
+            is_client(path) || sets_host(path) || (connects(path) && stands_alone(path, after))
+        }
     };
-    accepted.then(|| Found { form: Form::Argument, port: port.number() })
+    accepted.then(|| Found {
+        form: Form::Argument,
+        port: port.number(),
+    })
 }
 
 /// What the neighbouring argument says.
@@ -81,15 +124,25 @@ fn callee(before: &str) -> Option<&str> {
 
 /// The function's or the class's own name.
 fn own_name(path: &str) -> &str {
-    let path = path.strip_suffix(".new").or_else(|| path.strip_suffix("::new")).unwrap_or(path);
+    let path = path
+        .strip_suffix(".new")
+        .or_else(|| path.strip_suffix("::new"))
+        .unwrap_or(path);
     path.rsplit(['.', ':', '>', '\\']).next().unwrap_or(path)
 }
 
 fn is_client(path: &str) -> bool {
     let name = own_name(path).to_ascii_lowercase();
-    let of_resolver = pattern!(r"(?i)\bdns(?:\.promises)?\.(?:lookup|resolve)\w*$|^(?:dns_get_record|checkdnsrr)$").is_match(path);
+    let of_resolver = pattern!(
+        r"(?i)\bdns(?:\.promises)?\.(?:lookup|resolve)\w*$|^(?:dns_get_record|checkdnsrr)$"
+    )
+    .is_match(path);
     // `redis('…')` in lower case is more often a lookup of the project's own.
-    let written_as_class = own_name(path).starts_with(|c: char| c.is_uppercase()) || !matches!(name.as_str(), "redis" | "socket" | "memcached" | "cassandra" | "elasticsearch" | "opensearch");
+    let written_as_class = own_name(path).starts_with(|c: char| c.is_uppercase())
+        || !matches!(
+            name.as_str(),
+            "redis" | "socket" | "memcached" | "cassandra" | "elasticsearch" | "opensearch"
+        );
     of_resolver || (CLIENTS.contains(&name.as_str()) && written_as_class)
 }
 
@@ -97,21 +150,28 @@ fn is_client(path: &str) -> bool {
 fn sets_host(path: &str) -> bool {
     let name = own_name(path);
     let lower = name.to_ascii_lowercase();
-    ["set", "with", "add", "lookup", "resolve", "ping"].iter().any(|verb| lower.starts_with(verb)) && judge(name) == Judgement::Host
+    ["set", "with", "add", "lookup", "resolve", "ping"]
+        .iter()
+        .any(|verb| lower.starts_with(verb))
+        && judge(name) == Judgement::Host
 }
 
 /// `connect`, `mysql_connect`, `OpenRedisConnection`, `Connect`.
 fn connects(path: &str) -> bool {
     let name = own_name(path).to_ascii_lowercase();
-    let opens = name.contains("connection") && ["open", "dial"].iter().any(|verb| name.starts_with(verb));
-    let file = pattern!(r"(?i)sqlite|duckdb|lancedb|signal|event|emitter|socketio|redux").is_match(path);
+    let opens =
+        name.contains("connection") && ["open", "dial"].iter().any(|verb| name.starts_with(verb));
+    let file =
+        pattern!(r"(?i)sqlite|duckdb|lancedb|signal|event|emitter|socketio|redux").is_match(path);
     !file && (opens || (pattern!(r"(?i)(?:^|_|p|re|try|must)connect(?:to\w*|async|sync)?$|^(?:open|dial)_?\w*(?:conn|host)$").is_match(&name)))
 }
 
 /// A driver's name goes first as well: `sqlx.Connect("mysql", dsn)`.
 fn stands_alone(path: &str, after: &str) -> bool {
     let sole = after.trim_start().starts_with(')');
-    let host_first = pattern!(r"(?i)mysqli?_p?connect$|(?:ftp|ssh2|ldap|imap|pymysql|mysqldb|ibm_db|smtp)\w*(?:\.|->|::|_)\w*connect$");
+    let host_first = pattern!(
+        r"(?i)mysqli?_p?connect$|(?:ftp|ssh2|ldap|imap|pymysql|mysqldb|ibm_db|smtp)\w*(?:\.|->|::|_)\w*connect$"
+    );
     sole || host_first.is_match(path)
 }
 

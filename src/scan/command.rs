@@ -16,7 +16,10 @@ pub(super) fn find(spot: &Spot) -> Option<Found> {
     }
     let port = following_port(spot.after());
     let tool = after_tool(&before) || after_client(&before, spot.after());
-    (tool || after_flag(&before) || after_node(&before)).then_some(Found { form: Form::Argument, port })
+    (tool || after_flag(&before) || after_node(&before)).then_some(Found {
+        form: Form::Argument,
+        port,
+    })
 }
 
 /// `["ping", "-c1", "db"]` read as `ping -c1 db`.
@@ -40,7 +43,9 @@ fn ends_argument(after: &str) -> bool {
 
 /// `nc -z db 5432`.
 fn following_port(after: &str) -> Option<u16> {
-    pattern!(r#"^(?::|["']?,?\s+["']?)(\d{2,5})\b"#).captures(after).and_then(|found| found[1].parse().ok())
+    pattern!(r#"^(?::|["']?,?\s+["']?)(\d{2,5})\b"#)
+        .captures(after)
+        .and_then(|found| found[1].parse().ok())
 }
 
 /// Tools whose first argument besides flags is a host.
@@ -59,25 +64,39 @@ fn after_tool(before: &str) -> bool {
 
 /// `curl web/health`, `wget -q web`.
 fn after_client(before: &str, after: &str) -> bool {
-    pattern!(r#"(?:^|[\s;&|(`"'!])(?:curl|wget|http|ab|wrk|hey|siege)(?:\s+-(?:-[\w-]+|[A-Za-z]*[sSfLkvIiqN4])(?:[=\s]\d+)?)*\s+$"#)
+    pattern!(r#"(?:^|[\s;&|(`"'!])(?:curl|wget|ab|wrk|hey|siege)(?:\s+-(?:-[\w-]+|[A-Za-z]*[sSfLkvIiqN4])(?:[=\s]\d+)?)*\s+$"#)
         .is_match(before)
         && pattern!(r#"^(?:$|[/"';&|)]|:\d|\s*$|\s+[;&|>])"#).is_match(after)
 }
 
 /// `--redis-host db`, `--brokers=a,db`, `-h db`, `-hdb`.
 fn after_flag(before: &str) -> bool {
-    let head = pattern!(r"(?:[\w.\-]+(?::\d+)?,)+$").find(before).map_or(before, |found| &before[..found.start()]);
+    let head = pattern!(r"(?:[\w.\-]+(?::\d+)?,)+$")
+        .find(before)
+        .map_or(before, |found| &before[..found.start()]);
     if pattern!(r#"(?:^|[\s"'\[(,])-h(?:\s+|=)?$"#).is_match(head) {
         return true;
     }
     if pattern!(r"\bsqlcmd\b.*\s-S\s*$").is_match(head) {
         return true;
     }
-    pattern!(r#"(?:^|[\s"'\[(,])--?([A-Za-z][\w.\-]*)(?:=|\s+)["']?$"#).captures(head).is_some_and(|found| {
-        let flag = &found[1];
-        let joins = matches!(flag, "join" | "retry-join" | "zookeeper" | "replicaof" | "slaveof" | "peers" | "master" | "redis");
-        (joins || judge(flag) == Judgement::Host) && (flag.len() > 1)
-    })
+    pattern!(r#"(?:^|[\s"'\[(,])--?([A-Za-z][\w.\-]*)(?:=|\s+)["']?$"#)
+        .captures(head)
+        .is_some_and(|found| {
+            let flag = &found[1];
+            let joins = matches!(
+                flag,
+                "join"
+                    | "retry-join"
+                    | "zookeeper"
+                    | "replicaof"
+                    | "slaveof"
+                    | "peers"
+                    | "master"
+                    | "redis"
+            );
+            (joins || judge(flag) == Judgement::Host) && (flag.len() > 1)
+        })
 }
 
 /// `rabbit@db`: a node of Erlang.
@@ -104,10 +123,18 @@ mod tests {
             ("a.sh", "cockroach start --join=a,db", None),
             ("a.sh", "getent hosts db", None),
             ("a.sh", "rabbitmqctl join_cluster rabbit@db", None),
-            ("Dockerfile", "CMD [\"./wait-for-it.sh\", \"db:5432\", \"--\", \"run\"]", Some(5432)),
+            (
+                "Dockerfile",
+                "CMD [\"./wait-for-it.sh\", \"db:5432\", \"--\", \"run\"]",
+                Some(5432),
+            ),
             ("Dockerfile", "CMD [\"run\", \"--host\", \"db\"]", None),
             ("Dockerfile", "HEALTHCHECK CMD mysqladmin ping -h db", None),
-            ("package.json", "\"start\": \"wait-on tcp:db:5432 && node .\"", Some(5432)),
+            (
+                "package.json",
+                "\"start\": \"wait-on tcp:db:5432 && node .\"",
+                Some(5432),
+            ),
             ("a.py", "subprocess.run(['pg_isready', '-h', 'db'])", None),
         ];
         for (path, text, port) in cases {

@@ -9,7 +9,11 @@ pub(super) fn variable(spot: &Spot) -> Option<String> {
     placeholder(spot)
         .or_else(|| template(spot))
         .or_else(|| declared(spot))
-        .or_else(|| anchors(spot).into_iter().find_map(|before| argument(before).or_else(|| operator(before))))
+        .or_else(|| {
+            anchors(spot)
+                .into_iter()
+                .find_map(|before| argument(before).or_else(|| operator(before)))
+        })
         .or_else(|| guarded(spot))
         .or_else(|| annotated(spot))
         .or_else(|| replaced_below(spot))
@@ -39,16 +43,25 @@ fn placeholder(spot: &Spot) -> Option<String> {
 
 /// Spring reads the property `db.host` from the variable `DB_HOST`.
 fn relaxed(name: &str) -> String {
-    if name.contains('.') { name.replace('.', "_").replace('-', "").to_uppercase() } else { name.to_owned() }
+    if name.contains('.') {
+        name.replace('.', "_").replace('-', "").to_uppercase()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// `{{ getenv "X" "db" }}`, `{{ default .Env.X "db" }}`, `{{ X | default('db') }}`.
 fn template(spot: &Spot) -> Option<String> {
     let patterns = [
-        pattern!(r#"\{\{-?[^{}]*(?:\.Env\.|(?:getenv|env\.Getenv|env|environ\.get|environ)[ (]+\\?["'])(\w+)[^{}]*$"#),
+        pattern!(
+            r#"\{\{-?[^{}]*(?:\.Env\.|(?:getenv|env\.Getenv|env|environ\.get|environ)[ (]+\\?["'])(\w+)[^{}]*$"#
+        ),
         pattern!(r"\{\{-?\s*([A-Z][A-Z0-9_]*)\s*\|\s*default[ (][^{}]*$"),
     ];
-    patterns.iter().find_map(|pattern| pattern.captures(spot.before())).map(|found| found[1].to_owned())
+    patterns
+        .iter()
+        .find_map(|pattern| pattern.captures(spot.before()))
+        .map(|found| found[1].to_owned())
 }
 
 /// `ENV X=db` in a Dockerfile, `X=db` in a file of variables.
@@ -75,14 +88,21 @@ fn argument(before: &str) -> Option<String> {
     )
     .captures(before)?;
     let (callee, name) = (&found[1], &found[2]);
-    let writes = pattern!(r"(?i)(?:^|[.>:_])(?:set_?env|put_?env|define|set|put|add)$").is_match(callee);
-    let reads = pattern!(r"(?i)env|conf|cfg|setting|propert|fetch|get|lookup|viper").is_match(callee);
-    let of_environment = pattern!(r"(?i)env").is_match(callee) && !callee.to_ascii_lowercase().ends_with("env.getproperty");
+    let writes =
+        pattern!(r"(?i)(?:^|[.>:_])(?:set_?env|put_?env|with_?env\w*|define|set|put|add)$")
+            .is_match(callee);
+    let reads =
+        pattern!(r"(?i)env|conf|cfg|setting|propert|fetch|get|lookup|viper").is_match(callee);
+    let of_environment = pattern!(r"(?i)env").is_match(callee)
+        && !callee.to_ascii_lowercase().ends_with("env.getproperty");
     (!writes && reads && (of_environment || is_variable(name))).then(|| name.to_owned())
 }
 
 fn is_variable(name: &str) -> bool {
-    name.len() > 1 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    name.len() > 1
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// A reading of a variable, in any language.
@@ -96,7 +116,10 @@ fn reading(text: &str) -> Option<(String, usize)> {
         "#
     );
     let found = reading.captures_iter(text).last()?;
-    let name = found.get(1).or_else(|| found.get(2)).or_else(|| found.get(3))?;
+    let name = found
+        .get(1)
+        .or_else(|| found.get(2))
+        .or_else(|| found.get(3))?;
     Some((name.as_str().to_owned(), name.end()))
 }
 
@@ -118,11 +141,15 @@ fn guarded(spot: &Spot) -> Option<String> {
     let target = &found[1];
     let condition = pattern!(r"\bif\b|\bunless\b|-z\s");
     let above: Vec<&str> = spot.lines_above().take(4).collect();
-    let is_guarded = std::iter::once(spot.line()).chain(above.iter().copied().take(2)).any(|line| condition.is_match(line));
+    let is_guarded = std::iter::once(spot.line())
+        .chain(above.iter().copied().take(2))
+        .any(|line| condition.is_match(line));
     if !is_guarded {
         return None;
     }
-    if pattern!(r"-z\s").is_match(spot.line()) || above.first().is_some_and(|line| line.contains("-z ")) {
+    if pattern!(r"-z\s").is_match(spot.line())
+        || above.first().is_some_and(|line| line.contains("-z "))
+    {
         return is_variable(target).then(|| target.to_owned());
     }
     std::iter::once(spot.before())
@@ -135,10 +162,14 @@ fn guarded(spot: &Spot) -> Option<String> {
 /// `env:"X" envDefault:"db"`, `Field(default="db", env="X")`, `#[arg(env = "X", default_value = "db")]`.
 fn annotated(spot: &Spot) -> Option<String> {
     pattern!(r#"(?i)(?:default\w*\s*[:=]\s*|Field\(\s*)\\?["'`][^"'`]*$"#).find(spot.before())?;
-    let named = pattern!(r#"\benv(?:config|_var|var|ironment)?\s*[:=]\s*\[?\\?["'`]([A-Za-z_]\w*)"#);
+    let named =
+        pattern!(r#"\benv(?:config|_var|var|ironment)?\s*[:=]\s*\[?\\?["'`]([A-Za-z_]\w*)"#);
     let below = spot.line_below().unwrap_or("");
     let above = spot.lines_above().next().unwrap_or("");
-    [spot.line(), below, above].iter().find_map(|line| named.captures(line)).map(|found| found[1].to_owned())
+    [spot.line(), below, above]
+        .iter()
+        .find_map(|line| named.captures(line))
+        .map(|found| found[1].to_owned())
 }
 
 /// HOCON: `host = "db"` and then `host = ${?X}`.
@@ -147,16 +178,25 @@ fn replaced_below(spot: &Spot) -> Option<String> {
         return None;
     }
     let found = pattern!(r"^\s*([\w.\-]+)\s*[:=]\s*\$\{\?(\w+)\}").captures(spot.line_below()?)?;
-    spot.line().trim_start().starts_with(&found[1]).then(|| found[2].to_owned())
+    spot.line()
+        .trim_start()
+        .starts_with(&found[1])
+        .then(|| found[2].to_owned())
 }
 
 /// A field of a pydantic settings class is read from the variable of its name.
 fn settings_class(spot: &Spot) -> Option<String> {
     let source = spot.source;
-    if !source.path.ends_with(".py") || !source.text.contains("BaseSettings") || source.text.contains("env_prefix") {
+    if !source.path.ends_with(".py")
+        || !source.text.contains("BaseSettings")
+        || source.text.contains("env_prefix")
+    {
         return None;
     }
-    let found = pattern!(r#"^\s+([A-Za-z_]\w*)\s*:\s*[\w\[\]. |]+=\s*(?:Field\()?(?:default\s*=\s*)?["'][^"']*$"#).captures(spot.before())?;
+    let found = pattern!(
+        r#"^\s+([A-Za-z_]\w*)\s*:\s*[\w\[\]. |]+=\s*(?:Field\()?(?:default\s*=\s*)?["'][^"']*$"#
+    )
+    .captures(spot.before())?;
     Some(found[1].to_uppercase())
 }
 
@@ -170,13 +210,22 @@ mod tests {
             ("a.js", "host: process.env.DB_HOST || 'db',"),
             ("a.ts", "const host = process.env['DB_HOST'] ?? \"db\";"),
             ("a.js", "const u = process.env.DB_HOST || 'http://db:80/x'"),
-            ("a.js", "const h = process.env.DB_HOST ? process.env.DB_HOST : 'db'"),
-            ("a.ts", "host: this.configService.get<string>('DB_HOST', 'db'),"),
+            (
+                "a.js",
+                "const h = process.env.DB_HOST ? process.env.DB_HOST : 'db'",
+            ),
+            (
+                "a.ts",
+                "host: this.configService.get<string>('DB_HOST', 'db'),",
+            ),
             ("a.py", "host=os.environ.get('DB_HOST', 'db')"),
             ("a.py", "host = os.getenv(\"DB_HOST\") or \"db\""),
             ("a.py", "'HOST': config('DB_HOST', default='db'),"),
             ("a.py", "u = f\"http://{os.getenv('DB_HOST', 'db')}:80\""),
-            ("a.py", "u = env.str('DB_HOST', \"postgres://x:y@db:5432/z\")"),
+            (
+                "a.py",
+                "u = env.str('DB_HOST', \"postgres://x:y@db:5432/z\")",
+            ),
             ("a.py", "class S(BaseSettings):\n    db_host: str = \"db\""),
             ("a.rb", "host: ENV.fetch('DB_HOST', 'db')"),
             ("a.rb", "url: ENV.fetch('DB_HOST') { 'redis://db:6379' }"),
@@ -185,18 +234,36 @@ mod tests {
             ("a.php", "<?php $host = getenv('DB_HOST') ?: 'db';"),
             ("a.php", "<?php return ['host' => env('DB_HOST', 'db')];"),
             ("a.php", "<?php $host = $_ENV['DB_HOST'] ?? 'db';"),
-            ("a.java", r#"String h = Optional.ofNullable(System.getenv("DB_HOST")).orElse("db");"#),
+            (
+                "a.java",
+                r#"String h = Optional.ofNullable(System.getenv("DB_HOST")).orElse("db");"#,
+            ),
             ("a.java", r#"@Value("${db.host:db}") String host;"#),
             ("a.kt", r#"val h = System.getenv("DB_HOST") ?: "db""#),
             ("a.scala", r#"val h = sys.env.getOrElse("DB_HOST", "db")"#),
-            ("a.rs", r#"let h = env::var("DB_HOST").unwrap_or_else(|_| "db".to_string());"#),
-            ("a.cs", r#"var h = Environment.GetEnvironmentVariable("DB_HOST") ?? "db";"#),
+            (
+                "a.rs",
+                r#"let h = env::var("DB_HOST").unwrap_or_else(|_| "db".to_string());"#,
+            ),
+            (
+                "a.cs",
+                r#"var h = Environment.GetEnvironmentVariable("DB_HOST") ?? "db";"#,
+            ),
             ("a.ex", r#"hostname: System.get_env("DB_HOST") || "db""#),
-            ("a.go", "host := os.Getenv(\"DB_HOST\")\nif host == \"\" {\n\thost = \"db\"\n}"),
-            ("a.go", "host, ok := os.LookupEnv(\"DB_HOST\")\nif !ok {\n\thost = \"db\"\n}"),
+            (
+                "a.go",
+                "host := os.Getenv(\"DB_HOST\")\nif host == \"\" {\n\thost = \"db\"\n}",
+            ),
+            (
+                "a.go",
+                "host, ok := os.LookupEnv(\"DB_HOST\")\nif !ok {\n\thost = \"db\"\n}",
+            ),
             ("a.go", "h := getEnv(\"DB_HOST\", \"db\")"),
             ("a.go", "Host string `env:\"DB_HOST\" envDefault:\"db\"`"),
-            ("a.rs", r#"#[arg(long, env = "DB_HOST", default_value = "db")]"#),
+            (
+                "a.rs",
+                r#"#[arg(long, env = "DB_HOST", default_value = "db")]"#,
+            ),
             ("a.sh", "nc -z ${DB_HOST:-db} 5432"),
             ("a.sh", ": \"${DB_HOST:=db}\""),
             ("a.properties", "u=jdbc:mysql://${DB_HOST:db}:3306/x"),
@@ -211,7 +278,11 @@ mod tests {
         for (path, text) in cases {
             let found = finds(path, text, &["db"]);
             assert_eq!(found.len(), 1, "{path}: {text}: {found:?}");
-            assert_eq!(found[0].variable.as_deref(), Some("DB_HOST"), "{path}: {text}");
+            assert_eq!(
+                found[0].variable.as_deref(),
+                Some("DB_HOST"),
+                "{path}: {text}"
+            );
         }
     }
 

@@ -18,7 +18,9 @@ const LIKELY_PORT: u16 = 80;
 
 /// Reads `:port` at the beginning of a text.
 pub(super) fn port(after: &str) -> Port {
-    let Some(rest) = after.strip_prefix(':') else { return Port::None };
+    let Some(rest) = after.strip_prefix(':') else {
+        return Port::None;
+    };
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if digits > 0 {
         let mut next = rest[digits..].chars();
@@ -33,8 +35,14 @@ pub(super) fn port(after: &str) -> Port {
             _ => Port::None,
         };
     }
-    let computed = pattern!(r"(?i)^(?:\$?\{\{?[^{}]*port[^{}]*\}|#\{[^{}]*port[^{}]*\}|\$\(?\w*port|<[^<>]*port|%\(\w*port)");
-    if computed.is_match(rest) { Port::Computed } else { Port::None }
+    let computed = pattern!(
+        r"(?i)^(?:\$?\{\{?[^{}]*port[^{}]*\}|#\{[^{}]*port[^{}]*\}|\$\(?\w*port|<[^<>]*port|%\(\w*port)"
+    );
+    if computed.is_match(rest) {
+        Port::Computed
+    } else {
+        Port::None
+    }
 }
 
 pub(super) fn find(spot: &Spot) -> Option<Found> {
@@ -42,18 +50,27 @@ pub(super) fn find(spot: &Spot) -> Option<Found> {
         return None;
     }
     match port(spot.after()) {
-        Port::Number(number) if number >= LIKELY_PORT || keyed(spot.before()) => {
-            Some(Found { form: Form::HostPort, port: Some(number) })
-        }
-        Port::Computed if !spot.before().ends_with('/') => Some(Found { form: Form::HostPort, port: None }),
-        Port::None if joined_with_port(spot) => Some(Found { form: Form::HostPort, port: None }),
+        Port::Number(number) if number >= LIKELY_PORT || keyed(spot.before()) => Some(Found {
+            form: Form::HostPort,
+            port: Some(number),
+        }),
+        Port::Computed if !spot.before().ends_with('/') => Some(Found {
+            form: Form::HostPort,
+            port: None,
+        }),
+        Port::None if joined_with_port(spot) => Some(Found {
+            form: Form::HostPort,
+            port: None,
+        }),
         _ => None,
     }
 }
 
 /// `"db:" + port`.
 fn joined_with_port(spot: &Spot) -> bool {
-    let Some(rest) = spot.after().strip_prefix(':') else { return false };
+    let Some(rest) = spot.after().strip_prefix(':') else {
+        return false;
+    };
     pattern!(r#"(?i)^["'`]\s*(?:\+|\.|<>|<<|&)\s*[\w.>$:\-\[\]"'(]*port"#).is_match(rest)
         || (pattern!(r"^%[dsv]").is_match(rest) && keyed(spot.before()))
 }
@@ -62,7 +79,10 @@ fn joined_with_port(spot: &Spot) -> bool {
 fn opens(before: &str) -> bool {
     match before.chars().next_back() {
         None => true,
-        Some(':') => pattern!(r"(?i)(?:^|[^\w.])(?:tcp|udp|tcp4|fcgi|http|https|dns|ssl|tls|node|[\w.\-]*proxy):$").is_match(before),
+        Some(':') => pattern!(
+            r"(?i)(?:^|[^\w.])(?:tcp|udp|tcp4|fcgi|http|https|dns|ssl|tls|node|[\w.\-]*proxy):$"
+        )
+        .is_match(before),
         Some(last) => last.is_whitespace() || "\"'`=,([{@><;|!&".contains(last),
     }
 }

@@ -8,8 +8,16 @@ use super::{Form, Found};
 
 pub(super) fn find(spot: &Spot) -> Option<Found> {
     let found = spot.in_value()
-        && (in_connection_string(spot) || in_quotes(spot) || in_placeholder(spot) || bare(spot) || in_element(spot) || in_list(spot));
-    found.then_some(Found { form: Form::Key, port: None })
+        && (in_connection_string(spot)
+            || in_quotes(spot)
+            || in_placeholder(spot)
+            || bare(spot)
+            || in_element(spot)
+            || in_list(spot));
+    found.then_some(Found {
+        form: Form::Key,
+        port: None,
+    })
 }
 
 fn names_host(key: &str) -> bool {
@@ -23,25 +31,38 @@ fn in_connection_string(spot: &Spot) -> bool {
         (_, Some(inside)) => inside,
         (_, None) => (spot.before(), spot.after()),
     };
-    let Some(found) = pattern!(r#"(?i)((?:data |network )?[a-z_][\w.\-]*)(\s*)=(\s*)\\?["']?(?:tcp:|admin:)?$"#).captures(before) else {
+    let Some(found) =
+        pattern!(r#"(?i)((?:data |network )?[a-z_][\w.\-]*)(\s*)=(\s*)\\?["']?(?:tcp:|admin:)?$"#)
+            .captures(before)
+    else {
         return false;
     };
     let spaced = !found[2].is_empty() || !found[3].is_empty();
     let source = pattern!(r"(?i)^(?:data source|datasource|network address)$").is_match(&found[1]);
     // With spaces it may as well be a condition of a query or an assignment in a text.
-    let ends = if spaced { pattern!(r"^(?:,\d+)?;") } else { pattern!(r#"^(?:$|[\s;,"'&)}\\:`<|/])"#) };
+    let ends = if spaced {
+        pattern!(r"^(?:,\d+)?;")
+    } else {
+        pattern!(r#"^(?:$|[\s;,"'&)}\\:`<|/])"#)
+    };
     (source || names_host(&found[1])) && ends.is_match(after)
 }
 
 /// The name is all that stands between quotes.
 fn in_quotes(spot: &Spot) -> bool {
-    let Some((before, after)) = spot.quoted() else { return false };
+    let Some((before, after)) = spot.quoted() else {
+        return false;
+    };
     let chosen = before.trim_end().ends_with('?');
     if !chosen && pattern!(r"^\s*(?::|=>|\]?\s*=[^=])").is_match(after) {
         return false; // itself a key
     }
-    keys(before).iter().filter(|key| *key != spot.name()).any(|key| names_host(key) || (is_listed(before) && is_listing(key, spot)))
-        || env_default::variable(spot).is_some_and(|name| names_host(&name) || names_itself(&name, spot.name()))
+    keys(before)
+        .iter()
+        .filter(|key| *key != spot.name())
+        .any(|key| names_host(key) || (is_listed(before) && is_listing(key, spot)))
+        || env_default::variable(spot)
+            .is_some_and(|name| names_host(&name) || names_itself(&name, spot.name()))
 }
 
 /// `nodes: ['a', 'b']`.
@@ -58,16 +79,30 @@ fn keys(before: &str) -> Vec<String> {
     let direct = before;
     let before = without_list(before);
     let mut keys = Vec::new();
-    let mut push = |found: Option<regex::Captures>| keys.extend(found.map(|found| found[1].to_owned()));
+    let mut push =
+        |found: Option<regex::Captures>| keys.extend(found.map(|found| found[1].to_owned()));
     // host: 'db' — host: str = "db" — ['host'] = 'db' — host := "db"
     push(
-        pattern!(r#"([A-Za-z_$@][\w.$\-]*)["'`]?\]?(?:\s*:\s*[\w&<>\[\]?.|']+(?:\s+string|\s*\|\s*\w+)?)?\s*(?:=>|:=|\?=|\+=|\|\|=|->|=|:)\s*(?:[A-Za-z_][\w.:]*\(\s*)?[rfbu@]?$"#)
+        pattern!(r#"([A-Za-z_$@][\w.$\-]*)["'`]?\]?(?:\s*:\s*[\w&<>\[\]?.|']+(?:\s+string|\s*\|\s*\w+)?)?\s*(?:=>|:=|\?=|\+=|\|\|=|->|=|:)\s*(?:(?:new\s+)?(?:String(?:::from)?|Some|Ok|Field|str|string|Uri|URI|URL|Cow::from)\(\s*)?[rfbu@$]?$"#)
             .captures(before),
     );
     // host string = "db" — String host = "db" is the form above
-    push(pattern!(r"([A-Za-z_]\w*)\s+(?:\*?string|String|varchar\(\d+\))\s*:?=\s*$").captures(before));
+    push(
+        pattern!(r"([A-Za-z_]\w*)\s+(?:\*?string|String|varchar\(\d+\))\s*:?=\s*$")
+            .captures(before),
+    );
     // set("db.host", "db") — define('DB_HOST', 'db')
-    push(pattern!(r#"\(\s*["'`]([\w.\-]+)["'`]\s*,\s*$"#).captures(direct));
+    push(
+        pattern!(r#"[A-Za-z_>]\s*\(\s*["'`]([\w.\-]+)["'`]\s*,\s*$"#)
+            .captures(direct)
+            // Two words side by side: `describe('server', 'db')`.
+            .filter(|found| {
+                !matches!(
+                    &found[1],
+                    "server" | "servers" | "upstream" | "broker" | "brokers" | "peers" | "seeds"
+                )
+            }),
+    );
     // x ? 'db' : 'localhost', and the other way round
     push(pattern!(r#"([A-Za-z_$][\w.$\-]*)["'`]?\]?\s*(?::\s*\w+\s*)?(?::=|=>|=|:)\s*[^=:;,{}]*(?:[=!]=+[^=:;,{}]*)?\?(?:[^?:;{}]*:)?\s*$"#).captures(before));
     push(pattern!(r#"([A-Za-z_$][\w.$\-]*)["'`]?\]?\s*(?::=|=>|=|:)\s*[^=:;,{}]*(?:[=!]=+[^=:;,{}]*)?\belse\s*$"#).captures(before));
@@ -91,12 +126,26 @@ fn keys_beside_default(before: &str) -> Vec<String> {
         return Vec::new();
     };
     let head = &before[..found.start()];
-    let open = head.rfind(['(', '<', '{']).unwrap_or_else(|| head.rfind('\n').map_or(0, |line| head[..line].rfind('\n').unwrap_or(0)));
+    let open = head.rfind(['(', '<', '{']).unwrap_or_else(|| {
+        head.rfind('\n')
+            .map_or(0, |line| head[..line].rfind('\n').unwrap_or(0))
+    });
     let mut keys = Vec::new();
-    let named = pattern!(r#"(?:\b(?:name|key|env|long|id|envconfig|json|yaml|mapstructure)["'`]?\s*[:=]\s*\\?["'`]?|\(\s*["'`])([\w.\-]+)"#);
-    keys.extend(named.captures_iter(&head[open..]).map(|found| found[1].to_owned()));
-    let assigned = pattern!(r#"([A-Za-z_][\w.\-]*)["'`]?(?:\s*:\s*[\w\[\]. |]+)?\s*[:=]\s*[\w.]*$"#);
-    keys.extend(assigned.captures(head[..open].trim_end()).map(|found| found[1].to_owned()));
+    let named = pattern!(
+        r#"(?:\b(?:name|key|env|long|id|envconfig|json|yaml|mapstructure)["'`]?\s*[:=]\s*\\?["'`]?|\(\s*["'`])([\w.\-]+)"#
+    );
+    keys.extend(
+        named
+            .captures_iter(&head[open..])
+            .map(|found| found[1].to_owned()),
+    );
+    let assigned =
+        pattern!(r#"([A-Za-z_][\w.\-]*)["'`]?(?:\s*:\s*[\w\[\]. |]+)?\s*[:=]\s*[\w.]*$"#);
+    keys.extend(
+        assigned
+            .captures(head[..open].trim_end())
+            .map(|found| found[1].to_owned()),
+    );
     keys
 }
 
@@ -104,7 +153,9 @@ fn keys_beside_default(before: &str) -> Vec<String> {
 fn without_list(before: &str) -> &str {
     let mut rest = before.trim_end();
     let elements = pattern!(r#"[\[({]\s*(?:["'`][^"'`]*["'`]\s*,\s*)*$"#);
-    let opening = pattern!(r"(?:\[\]string|new\s+String\[\]|new\s*\[\]|Arrays\.asList|List\.of|listOf|Set\.of|setOf|Seq|List|array|vec!|of)?\s*[(\[{]$");
+    let opening = pattern!(
+        r"(?:\[\]string|new\s+String\[\]|new\s*\[\]|Arrays\.asList|List\.of|listOf|Set\.of|setOf|Seq|List|array|vec!|of)?\s*[(\[{]$"
+    );
     if let Some(found) = elements.find(rest) {
         rest = &rest[..=found.start()];
     }
@@ -127,8 +178,12 @@ fn bare(spot: &Spot) -> bool {
     let before = without_bare_list(spot.before());
     match spot.family() {
         Family::Shell | Family::Dockerfile => {
-            let of_dockerfile = pattern!(r"(?i)^\s*(?:ENV|ARG)\s+([A-Za-z_]\w*)\s+$").captures(before);
-            let assigned = pattern!(r#"(?:^|[\s;&|("'])([A-Za-z_][\w.\-]*)=(?:["']|\$\{\w+:?[-=])?$"#).captures(before).or(of_dockerfile);
+            let of_dockerfile =
+                pattern!(r"(?i)^\s*(?:ENV|ARG)\s+([A-Za-z_]\w*)\s+$").captures(before);
+            let assigned =
+                pattern!(r#"(?:^|[\s;&|("'])([A-Za-z_][\w.\-]*)=(?:["']|\$\{\w+:?[-=])?$"#)
+                    .captures(before)
+                    .or(of_dockerfile);
             let ends = pattern!(r#"^(?:$|[\s;&|)"',}])"#).is_match(spot.after());
             ends && assigned.is_some_and(|found| is_variable_of_host(&found[1], spot))
         }
@@ -141,7 +196,9 @@ fn bare(spot: &Spot) -> bool {
             };
             let listing = before.len() < spot.before().len() || before.trim_end().ends_with('[');
             is_variable_of_host(&found[1], spot)
-                || (listing && is_listing(&found[1], spot) && !before.trim_start().starts_with("- hosts"))
+                || (listing
+                    && is_listing(&found[1], spot)
+                    && !before.trim_start().starts_with("- hosts"))
         }
         Family::Code | Family::Markup | Family::Value => false,
     }
@@ -150,7 +207,8 @@ fn bare(spot: &Spot) -> bool {
 /// Variables of files of variables are judged as those of compose files are.
 fn is_variable_of_host(key: &str, spot: &Spot) -> bool {
     let name = spot.source.name();
-    let of_variables = spot.family() == Family::Dockerfile || name.starts_with(".env") || name.ends_with(".env");
+    let of_variables =
+        spot.family() == Family::Dockerfile || name.starts_with(".env") || name.ends_with(".env");
     match judge(key) {
         Judgement::Host => true,
         Judgement::Address => of_variables,
@@ -161,14 +219,18 @@ fn is_variable_of_host(key: &str, spot: &Spot) -> bool {
 /// Without earlier elements of a comma list.
 fn without_bare_list(before: &str) -> &str {
     let elements = pattern!(r"(?:[\w.\-]+(?::\d+)?\s*,\s*)+$");
-    elements.find(before).map_or(before, |found| &before[..found.start()])
+    elements
+        .find(before)
+        .map_or(before, |found| &before[..found.start()])
 }
 
 /// `<host>db</host>`.
 fn in_element(spot: &Spot) -> bool {
     spot.family() == Family::Data
         && spot.after().trim_start().starts_with("</")
-        && pattern!(r"<([\w:.\-]+)(?:\s[^<>]*)?>\s*$").captures(spot.before()).is_some_and(|found| names_host(&found[1]))
+        && pattern!(r"<([\w:.\-]+)(?:\s[^<>]*)?>\s*$")
+            .captures(spot.before())
+            .is_some_and(|found| names_host(&found[1]))
 }
 
 /// An element of a list that began on a line above.
@@ -181,7 +243,8 @@ fn in_list(spot: &Spot) -> bool {
 pub(super) fn parent(spot: &Spot) -> Option<String> {
     let own = spot.before();
     let item = own.trim_start();
-    if !pattern!(r#"^(?:-\s+["']?|["'`]|\S*://)\S*$"#).is_match(item) && !(item.is_empty() && spot.family() == Family::Data) {
+    let alone = item.is_empty() && spot.family() == Family::Data;
+    if !alone && !pattern!(r#"^(?:-\s+["']?|["'`]|\S*://)\S*$"#).is_match(item) {
         return None;
     }
     let indent = own.len() - item.len();
@@ -195,7 +258,8 @@ pub(super) fn parent(spot: &Spot) -> Option<String> {
         if item.starts_with('-') && dashed && above_indent >= indent {
             continue; // a sibling
         }
-        let sibling = text.ends_with(',') && text.starts_with(['"', '\'', '`']) && !text.contains(": ");
+        let sibling =
+            text.ends_with(',') && text.starts_with(['"', '\'', '`']) && !text.contains(": ");
         if !item.starts_with('-') && (sibling || (above_indent == indent && text.ends_with(','))) {
             continue;
         }
@@ -220,7 +284,10 @@ mod tests {
             ("a.ts", "const dbHost: string = \"db\";"),
             ("a.js", "host: inDocker ? 'db' : 'localhost',"),
             ("a.js", "const host = inDocker ? 'localhost' : 'db';"),
-            ("a.js", "const host = process.env.NODE_ENV === 'x' ? 'db' : 'localhost'"),
+            (
+                "a.js",
+                "const host = process.env.NODE_ENV === 'x' ? 'db' : 'localhost'",
+            ),
             ("a.py", "Redis(host='db')"),
             ("a.py", "host = 'localhost' if debug else 'db'"),
             ("a.py", "'HOST': 'db',"),
@@ -274,6 +341,14 @@ mod tests {
             ("a.js", "const x = { 'db': 1 }"),
             ("a.js", "import db from 'db'; const db2 = require('db');"),
             ("a.js", "target: 'db'"),
+            (
+                "a.cs",
+                "var dbConnectionString = configuration.GetConnectionString(\"db\");",
+            ),
+            (
+                "a.js",
+                "trace('server', 'db'); require('./t')('host', 'db')",
+            ),
             ("a.js", "url: 'db'"),
             ("a.js", "host: process.env.H, name: 'db'"),
             ("a.py", "'NAME': 'db', 'USER': 'db'"),

@@ -67,24 +67,73 @@ const SLASHES: &[(&str, Place)] = &[("//", Place::Anywhere)];
 const STARS: &[(&str, &str)] = &[("/*", "*/")];
 const HASH_WORD: &[(&str, Place)] = &[("#", Place::AfterSpace)];
 
-const JAVASCRIPT: Language =
-    Language { line: SLASHES, block: STARS, quotes: "\"'`", long_quotes: "`", regex_literals: true, ..PLAIN };
-const COMPONENT: Language = Language { block: &[("<!--", "-->"), ("/*", "*/")], regex_literals: false, ..JAVASCRIPT };
-const JAVA: Language = Language { line: SLASHES, block: STARS, triple: true, char_quotes: true, ..PLAIN };
-const GROOVY: Language = Language { char_quotes: false, ..JAVA };
-const GO: Language = Language { line: SLASHES, block: STARS, quotes: "\"'`", long_quotes: "`", char_quotes: true, ..PLAIN };
-const RUST: Language = Language { line: SLASHES, block: STARS, char_quotes: true, long_quotes: "\"", ..PLAIN };
-const PYTHON: Language =
-    Language { line: &[("#", Place::Anywhere)], triple: true, docstrings: true, ..PLAIN };
-const RUBY: Language = Language { line: HASH_WORD, block: &[("\n=begin", "\n=end")], ..PLAIN };
-const ELIXIR: Language = Language { line: HASH_WORD, triple: true, docstrings: true, ..PLAIN };
+const JAVASCRIPT: Language = Language {
+    line: SLASHES,
+    block: STARS,
+    quotes: "\"'`",
+    long_quotes: "`",
+    regex_literals: true,
+    ..PLAIN
+};
+const COMPONENT: Language = Language {
+    block: &[("<!--", "-->"), ("/*", "*/")],
+    regex_literals: false,
+    ..JAVASCRIPT
+};
+const JAVA: Language = Language {
+    line: SLASHES,
+    block: STARS,
+    triple: true,
+    char_quotes: true,
+    ..PLAIN
+};
+const GROOVY: Language = Language {
+    char_quotes: false,
+    ..JAVA
+};
+const GO: Language = Language {
+    line: SLASHES,
+    block: STARS,
+    quotes: "\"'`",
+    long_quotes: "`",
+    char_quotes: true,
+    ..PLAIN
+};
+const RUST: Language = Language {
+    line: SLASHES,
+    block: STARS,
+    char_quotes: true,
+    long_quotes: "\"",
+    ..PLAIN
+};
+const PYTHON: Language = Language {
+    line: &[("#", Place::Anywhere)],
+    triple: true,
+    docstrings: true,
+    ..PLAIN
+};
+const RUBY: Language = Language {
+    line: HASH_WORD,
+    block: &[("\n=begin", "\n=end")],
+    ..PLAIN
+};
+const ELIXIR: Language = Language {
+    line: HASH_WORD,
+    triple: true,
+    docstrings: true,
+    ..PLAIN
+};
 const PHP: Language = Language {
     line: &[("//", Place::Anywhere), ("#", Place::AfterSpace)],
     block: STARS,
     opening_tag: Some("<?"),
     ..PLAIN
 };
-const LUA: Language = Language { line: &[("--", Place::Anywhere)], block: &[("--[[", "]]")], ..PLAIN };
+const LUA: Language = Language {
+    line: &[("--", Place::Anywhere)],
+    block: &[("--[[", "]]")],
+    ..PLAIN
+};
 const SQL: Language = Language {
     line: &[("--", Place::AfterSpace), ("#", Place::LineStart)],
     block: STARS,
@@ -92,36 +141,100 @@ const SQL: Language = Language {
     long_quotes: "'",
     ..PLAIN
 };
-const HASKELL: Language =
-    Language { line: &[("--", Place::AfterSpace)], block: &[("{-", "-}")], char_quotes: true, ..PLAIN };
-const LISP: Language = Language { line: &[(";", Place::AfterSpace)], quotes: "\"", long_quotes: "\"", ..PLAIN };
-const ERLANG: Language = Language { line: &[("%", Place::AfterSpace)], ..PLAIN };
-const PERL: Language = Language { line: HASH_WORD, block: &[("\n=pod", "\n=cut"), ("\n=head", "\n=cut")], ..PLAIN };
-const BASIC: Language = Language { line: &[("'", Place::AfterSpace)], quotes: "\"", ..PLAIN };
+const HASKELL: Language = Language {
+    line: &[("--", Place::AfterSpace)],
+    block: &[("{-", "-}")],
+    char_quotes: true,
+    ..PLAIN
+};
+const LISP: Language = Language {
+    line: &[(";", Place::AfterSpace)],
+    quotes: "\"",
+    long_quotes: "\"",
+    ..PLAIN
+};
+const ERLANG: Language = Language {
+    line: &[("%", Place::AfterSpace)],
+    ..PLAIN
+};
+const PERL: Language = Language {
+    line: HASH_WORD,
+    block: &[("\n=pod", "\n=cut"), ("\n=head", "\n=cut")],
+    ..PLAIN
+};
+const BASIC: Language = Language {
+    line: &[("'", Place::AfterSpace)],
+    quotes: "\"",
+    ..PLAIN
+};
 
-const SHELL: Language = Language { family: Family::Shell, line: HASH_WORD, ..PLAIN };
-const POWERSHELL: Language = Language { block: &[("<#", "#>")], ..SHELL };
-const BATCH: Language = Language {
-    line: &[("::", Place::LineStart), ("rem ", Place::LineStart), ("REM ", Place::LineStart), ("@rem ", Place::LineStart)],
+const SHELL: Language = Language {
+    family: Family::Shell,
+    line: HASH_WORD,
+    ..PLAIN
+};
+const POWERSHELL: Language = Language {
+    block: &[("<#", "#>")],
     ..SHELL
 };
-const DOCKERFILE: Language =
-    Language { family: Family::Dockerfile, line: &[("#", Place::LineStart)], ..PLAIN };
+const BATCH: Language = Language {
+    line: &[
+        ("::", Place::LineStart),
+        ("rem ", Place::LineStart),
+        ("REM ", Place::LineStart),
+        ("@rem ", Place::LineStart),
+    ],
+    ..SHELL
+};
+const DOCKERFILE: Language = Language {
+    family: Family::Dockerfile,
+    line: &[("#", Place::LineStart)],
+    ..PLAIN
+};
 
-const DATA: Language = Language { family: Family::Data, line: HASH_WORD, ..PLAIN };
+const DATA: Language = Language {
+    family: Family::Data,
+    line: HASH_WORD,
+    ..PLAIN
+};
 const INI: Language = Language {
-    line: &[("#", Place::AfterSpace), (";", Place::LineStart), ("//", Place::LineStart)],
+    line: &[
+        ("#", Place::AfterSpace),
+        (";", Place::LineStart),
+        ("//", Place::LineStart),
+    ],
     ..DATA
 };
 const UNKNOWN: Language = Language {
-    line: &[("#", Place::AfterSpace), (";", Place::LineStart), ("//", Place::LineStart), ("--", Place::LineStart)],
+    line: &[
+        ("#", Place::AfterSpace),
+        (";", Place::LineStart),
+        ("//", Place::LineStart),
+        ("--", Place::LineStart),
+    ],
     ..DATA
 };
-const PROPERTIES: Language = Language { line: &[("#", Place::LineStart), ("!", Place::LineStart)], quotes: "", ..DATA };
-const JSON: Language = Language { line: &[("//", Place::LineStart)], block: STARS, quotes: "\"", ..DATA };
-const BRACES: Language =
-    Language { line: &[("//", Place::AfterSpace), ("#", Place::AfterSpace)], block: STARS, ..DATA };
-const XML: Language = Language { line: &[], block: &[("<!--", "-->")], ..DATA };
+const PROPERTIES: Language = Language {
+    line: &[("#", Place::LineStart), ("!", Place::LineStart)],
+    quotes: "",
+    ..DATA
+};
+const JSON: Language = Language {
+    line: &[("//", Place::LineStart)],
+    block: STARS,
+    quotes: "\"",
+    ..DATA
+};
+const BRACES: Language = Language {
+    line: &[("//", Place::AfterSpace), ("#", Place::AfterSpace)],
+    block: STARS,
+    ..DATA
+};
+const XML: Language = Language {
+    line: &[],
+    block: &[("<!--", "-->")],
+    ..DATA
+};
 
 const HTML: Language = Language {
     family: Family::Markup,
@@ -132,18 +245,43 @@ const HTML: Language = Language {
 };
 
 /// One value of a compose file: no comments.
-pub(super) const VALUE: Language = Language { family: Family::Value, quotes: "", ..PLAIN };
+pub(super) const VALUE: Language = Language {
+    family: Family::Value,
+    quotes: "",
+    ..PLAIN
+};
 
 /// The language of a file, by its name and, failing that, by its first line.
 pub(super) fn of(path: &str, text: &str) -> Language {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase();
+    let name = path
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or(path)
+        .to_ascii_lowercase();
     let name = inner_name(&name);
-    by_name(name).or_else(|| by_extension(name)).or_else(|| by_first_line(text)).unwrap_or(UNKNOWN)
+    by_name(name)
+        .or_else(|| by_extension(name))
+        .or_else(|| by_first_line(text))
+        .unwrap_or(UNKNOWN)
 }
 
 /// The name without what marks a template: `nginx.conf.template` is an nginx file.
 fn inner_name(name: &str) -> &str {
-    const TEMPLATE: &[&str] = &[".template", ".tmpl", ".tpl", ".j2", ".jinja", ".jinja2", ".erb", ".in", ".mustache", ".ctmpl", ".gotmpl", ".hbs", ".envsubst"];
+    const TEMPLATE: &[&str] = &[
+        ".template",
+        ".tmpl",
+        ".tpl",
+        ".j2",
+        ".jinja",
+        ".jinja2",
+        ".erb",
+        ".in",
+        ".mustache",
+        ".ctmpl",
+        ".gotmpl",
+        ".hbs",
+        ".envsubst",
+    ];
     TEMPLATE
         .iter()
         .find_map(|ending| name.strip_suffix(ending))
@@ -152,14 +290,18 @@ fn inner_name(name: &str) -> &str {
 }
 
 fn by_name(name: &str) -> Option<Language> {
-    if name.starts_with("dockerfile") || name.starts_with("containerfile") || name.ends_with(".dockerfile") {
+    if name.starts_with("dockerfile")
+        || name.starts_with("containerfile")
+        || name.ends_with(".dockerfile")
+    {
         return Some(DOCKERFILE);
     }
     if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
         return Some(INI);
     }
     match name {
-        "makefile" | "gnumakefile" | "procfile" | "justfile" | ".bashrc" | ".profile" | ".envrc" => Some(SHELL),
+        "makefile" | "gnumakefile" | "procfile" | "justfile" | ".bashrc" | ".profile"
+        | ".envrc" => Some(SHELL),
         "caddyfile" | "haproxy.cfg" => Some(DATA),
         "gemfile" | "rakefile" | "config.ru" | "guardfile" | "capfile" => Some(RUBY),
         "jenkinsfile" => Some(GROOVY),
@@ -172,7 +314,8 @@ fn by_extension(name: &str) -> Option<Language> {
         "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" => JAVASCRIPT,
         "vue" | "svelte" | "astro" => COMPONENT,
         "java" | "kt" | "kts" | "scala" | "sc" | "cs" | "csx" | "swift" | "dart" => JAVA,
-        "fs" | "fsx" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "m" | "mm" | "zig" | "proto" | "thrift" => JAVA,
+        "fs" | "fsx" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "m" | "mm" | "zig" | "proto"
+        | "thrift" => JAVA,
         "groovy" | "gradle" | "d" | "v" => GROOVY,
         "go" => GO,
         "rs" => RUST,
@@ -195,10 +338,12 @@ fn by_extension(name: &str) -> Option<Language> {
         "ini" | "cfg" | "conf" | "cnf" | "config" | "cf" => INI,
         "properties" => PROPERTIES,
         "json" | "json5" | "jsonc" | "avsc" | "ipynb" | "har" => JSON,
-        "hcl" | "tf" | "tfvars" | "vcl" | "hocon" | "cue" | "nix" | "bicep" | "alloy" | "river" => BRACES,
+        "hcl" | "tf" | "tfvars" | "vcl" | "hocon" | "cue" | "nix" | "bicep" | "alloy" | "river" => {
+            BRACES
+        }
         "xml" | "xsd" | "xsl" | "wsdl" | "csproj" | "props" | "plist" | "pom" | "xaml" => XML,
-        "html" | "htm" | "xhtml" | "css" | "scss" | "sass" | "less" | "svg" | "jsp" | "ftl" | "cshtml" | "razor" | "twig"
-        | "haml" | "slim" | "pug" | "ejs" => HTML,
+        "html" | "htm" | "xhtml" | "css" | "scss" | "sass" | "less" | "svg" | "jsp" | "ftl"
+        | "cshtml" | "razor" | "twig" | "haml" | "slim" | "pug" | "ejs" => HTML,
         _ => return None,
     };
     Some(language)
@@ -238,7 +383,10 @@ mod tests {
 
     #[test]
     fn a_script_without_extension_is_known_by_its_first_line() {
-        assert_eq!(of("bin/start", "#!/usr/bin/env python3\n").family, Family::Code);
+        assert_eq!(
+            of("bin/start", "#!/usr/bin/env python3\n").family,
+            Family::Code
+        );
         assert_eq!(of("bin/start", "#!/bin/sh -e\n").family, Family::Shell);
         assert_eq!(of("bin/start", "host = db\n").family, Family::Data);
     }

@@ -24,9 +24,19 @@ pub(super) struct Lexed {
 
 /// Splits a text by its language.
 pub(super) fn lex(text: &str, language: &Language) -> Lexed {
-    let mut lexer = Lexer { text, bytes: text.as_bytes(), language, at: 0, comments: Vec::new(), literals: Vec::new() };
+    let mut lexer = Lexer {
+        text,
+        bytes: text.as_bytes(),
+        language,
+        at: 0,
+        comments: Vec::new(),
+        literals: Vec::new(),
+    };
     lexer.run();
-    Lexed { clean: blank(text, &lexer.comments), literals: lexer.literals }
+    Lexed {
+        clean: blank(text, &lexer.comments),
+        literals: lexer.literals,
+    }
 }
 
 struct Lexer<'a> {
@@ -46,7 +56,11 @@ impl Lexer<'_> {
         while self.at < self.bytes.len() {
             if self.language.opening_tag.is_some() && self.rest().starts_with("?>") {
                 self.skip_page("<?");
-            } else if !(self.block_comment() || self.line_comment() || self.string() || self.regex_literal()) {
+            } else if !(self.block_comment()
+                || self.line_comment()
+                || self.string()
+                || self.regex_literal())
+            {
                 self.at += 1;
             }
         }
@@ -57,19 +71,30 @@ impl Lexer<'_> {
     }
 
     fn skip_page(&mut self, tag: &str) {
-        self.at = self.rest().find(tag).map_or(self.bytes.len(), |found| self.at + found + tag.len());
+        self.at = self
+            .rest()
+            .find(tag)
+            .map_or(self.bytes.len(), |found| self.at + found + tag.len());
     }
 
     fn block_comment(&mut self) -> bool {
         // A mark of column one is written with the newline before it, which the first line lacks.
-        let Some((open, close)) = self.language.block.iter().copied().find(|(open, _)| self.rest().starts_with(open)) else {
+        let Some((open, close)) = self
+            .language
+            .block
+            .iter()
+            .copied()
+            .find(|(open, _)| self.rest().starts_with(open))
+        else {
             return false;
         };
         if open == "/*" && self.at > 0 && is_glob(self.bytes[self.at - 1]) {
             return false;
         }
         let inside = self.at + open.len();
-        let end = self.text[inside..].find(close).map_or(self.bytes.len(), |found| inside + found + close.len());
+        let end = self.text[inside..]
+            .find(close)
+            .map_or(self.bytes.len(), |found| inside + found + close.len());
         self.comments.push((self.at, end));
         self.at = end;
         true
@@ -77,11 +102,17 @@ impl Lexer<'_> {
 
     fn line_comment(&mut self) -> bool {
         let rest = self.rest();
-        let begins = self.language.line.iter().any(|&(mark, place)| rest.starts_with(mark) && self.stands(place));
+        let begins = self
+            .language
+            .line
+            .iter()
+            .any(|&(mark, place)| rest.starts_with(mark) && self.stands(place));
         if !begins {
             return false;
         }
-        let end = rest.find('\n').map_or(self.bytes.len(), |found| self.at + found);
+        let end = rest
+            .find('\n')
+            .map_or(self.bytes.len(), |found| self.at + found);
         self.comments.push((self.at, end));
         self.at = end;
         true
@@ -92,8 +123,14 @@ impl Lexer<'_> {
         match place {
             // `http://…` outside a string, as in a template, is no comment.
             Place::Anywhere => !before.ends_with(':'),
-            Place::AfterSpace => before.chars().next_back().is_none_or(|last| last.is_whitespace() || last == ';'),
-            Place::LineStart => before.rsplit('\n').next().is_none_or(|line| line.trim().is_empty()),
+            Place::AfterSpace => before
+                .chars()
+                .next_back()
+                .is_none_or(|last| last.is_whitespace() || last == ';'),
+            Place::LineStart => before
+                .rsplit('\n')
+                .next()
+                .is_none_or(|line| line.trim().is_empty()),
         }
     }
 
@@ -135,20 +172,27 @@ impl Lexer<'_> {
         }
         let in_word = self.at > 0 && self.bytes[self.at - 1].is_ascii_alphanumeric();
         let lone = self.language.char_quotes && !closes_soon(&self.bytes[self.at + 1..]);
-        let prefix = matches!(self.language.family, super::language::Family::Code) && !self.language.char_quotes;
+        let prefix = matches!(self.language.family, super::language::Family::Code)
+            && !self.language.char_quotes;
         lone || (in_word && !(prefix && self.is_prefix()))
     }
 
     /// `f'…'`, `rb'…'`: letters before a string that belong to it.
     fn is_prefix(&self) -> bool {
-        let letters = self.bytes[..self.at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let letters = self.bytes[..self.at]
+            .iter()
+            .rev()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
         letters <= 2
     }
 
     fn text_block(&mut self, triple: &[u8; 3]) {
         let start = self.at + 3;
         let mark = std::str::from_utf8(triple).unwrap_or("\"\"\"");
-        let end = self.text[start..].find(mark).map_or(self.bytes.len(), |found| start + found);
+        let end = self.text[start..]
+            .find(mark)
+            .map_or(self.bytes.len(), |found| start + found);
         if self.language.docstrings && self.is_documentation() {
             self.comments.push((self.at, end));
         } else {
@@ -160,10 +204,17 @@ impl Lexer<'_> {
     /// The block is a statement of its own: nothing on its line before it, and
     /// the code above is not waiting for a value.
     fn is_documentation(&self) -> bool {
-        let (above, line) = self.text[..self.at].rsplit_once('\n').unwrap_or(("", &self.text[..self.at]));
+        let (above, line) = self.text[..self.at]
+            .rsplit_once('\n')
+            .unwrap_or(("", &self.text[..self.at]));
         let line = line.trim();
-        let waiting = above.trim_end().ends_with(['(', ',', '=', '[', '{', '+', '\\', '%']);
-        (line.is_empty() && !waiting) || ["@doc", "@moduledoc", "@typedoc", "@shortdoc"].iter().any(|tag| line.starts_with(tag))
+        let waiting = above
+            .trim_end()
+            .ends_with(['(', ',', '=', '[', '{', '+', '\\', '%']);
+        (line.is_empty() && !waiting)
+            || ["@doc", "@moduledoc", "@typedoc", "@shortdoc"]
+                .iter()
+                .any(|tag| line.starts_with(tag))
     }
 
     fn regex_literal(&mut self) -> bool {
@@ -201,7 +252,11 @@ fn is_glob(before: u8) -> bool {
 
 /// Whether a character literal ends within a few bytes.
 fn closes_soon(after: &[u8]) -> bool {
-    after.iter().take(8).position(|&byte| byte == b'\'').is_some_and(|at| at == 1 || after.first() == Some(&b'\\') || after[0] >= 0x80)
+    after
+        .iter()
+        .take(8)
+        .position(|&byte| byte == b'\'')
+        .is_some_and(|at| at == 1 || after.first() == Some(&b'\\') || after[0] >= 0x80)
 }
 
 /// The text with spaces in place of the ranges; newlines stay.
@@ -210,7 +265,11 @@ fn blank(text: &str, ranges: &[(usize, usize)]) -> String {
     let mut at = 0;
     for &(start, end) in ranges {
         clean.push_str(&text[at..start]);
-        clean.extend(text.as_bytes()[start..end].iter().map(|&byte| if byte == b'\n' { '\n' } else { ' ' }));
+        clean.extend(
+            text.as_bytes()[start..end]
+                .iter()
+                .map(|&byte| if byte == b'\n' { '\n' } else { ' ' }),
+        );
         at = end;
     }
     clean.push_str(&text[at..]);
@@ -225,7 +284,12 @@ mod tests {
     fn clean(path: &str, text: &str) -> String {
         let lexed = lex(text, &language::of(path, text));
         assert_eq!(lexed.clean.len(), text.len());
-        lexed.clean.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+        lexed
+            .clean
+            .lines()
+            .map(str::trim_end)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
@@ -237,7 +301,11 @@ mod tests {
             ("a.js", "x = /[\"'/]/; y // z", "x = /[\"'/]/; y"),
             ("a.js", "`a\n// b`", "`a\n// b`"),
             ("a.py", "x = 1 # db", "x = 1"),
-            ("a.py", "def f():\n  \"\"\"db\n  \"\"\"\n  x", "def f():\n\n  \"\"\"\n  x"),
+            (
+                "a.py",
+                "def f():\n  \"\"\"db\n  \"\"\"\n  x",
+                "def f():\n\n  \"\"\"\n  x",
+            ),
             ("a.py", "x = \"\"\"db\"\"\"", "x = \"\"\"db\"\"\""),
             ("a.sh", "echo ${#x} # db", "echo ${#x}"),
             ("a.sql", "-- db\nx", "\nx"),
@@ -264,6 +332,10 @@ mod tests {
 
     #[test]
     fn an_apostrophe_in_a_word_opens_no_string() {
-        assert!(lex("don't # x", &language::of("a.yml", "")).literals.is_empty());
+        assert!(
+            lex("don't # x", &language::of("a.yml", ""))
+                .literals
+                .is_empty()
+        );
     }
 }

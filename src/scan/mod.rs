@@ -94,7 +94,9 @@ pub struct Scanner {
 impl Scanner {
     /// A scanner for services' names, container names, aliases and hostnames.
     pub fn new(names: &[String]) -> Self {
-        Self { names: Names::new(names) }
+        Self {
+            names: Names::new(names),
+        }
     }
 
     /// The places in a file, in their order.  `path` tells the language.
@@ -149,12 +151,18 @@ fn host_at(spot: &Spot) -> Option<Found> {
     if veto::forbids(spot) {
         return None;
     }
-    Some(Found { port: found.port.or_else(|| port_beside(spot.after())), ..found })
+    Some(Found {
+        port: found.port.or_else(|| port_beside(spot.after())),
+        ..found
+    })
 }
 
 /// The forms that need no code around them.
 fn call_free(spot: &Spot) -> Option<Found> {
-    let found = url::find(spot).or_else(|| command::find(spot)).or_else(|| host_port::find(spot)).or_else(|| key::find(spot))?;
+    let found = url::find(spot)
+        .or_else(|| command::find(spot))
+        .or_else(|| host_port::find(spot))
+        .or_else(|| key::find(spot))?;
     (!veto::forbids(spot)).then_some(found)
 }
 
@@ -185,15 +193,26 @@ impl<'a> Lines<'a> {
     const AROUND: usize = 100;
 
     fn new(text: &'a str) -> Self {
-        Self { text, at: 0, line: 1 }
+        Self {
+            text,
+            at: 0,
+            line: 1,
+        }
     }
 
     fn mention(&mut self, spot: &Spot, found: Found, variable: Option<String>) -> HostMention {
-        let newlines = self.text.as_bytes()[self.at..spot.start].iter().filter(|&&byte| byte == b'\n').count();
+        let newlines = self.text.as_bytes()[self.at..spot.start]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
         self.line += u32::try_from(newlines).unwrap_or(u32::MAX);
         self.at = spot.start;
         let line_start = self.text[..spot.start].rfind('\n').map_or(0, |at| at + 1);
-        let line = self.text[line_start..].split('\n').next().unwrap_or("").trim_end_matches('\r');
+        let line = self.text[line_start..]
+            .split('\n')
+            .next()
+            .unwrap_or("")
+            .trim_end_matches('\r');
         let before = self.text[line_start..spot.start].chars().count();
         let length = self.text[spot.start..spot.end].chars().count();
         let (text, offset) = excerpt(line, before, length);
@@ -217,7 +236,13 @@ fn excerpt(line: &str, before: usize, length: usize) -> (String, usize) {
         return (line.to_owned(), 0);
     }
     let offset = before.saturating_sub(Lines::AROUND);
-    (line.chars().skip(offset).take(before - offset + length + Lines::AROUND).collect(), offset)
+    (
+        line.chars()
+            .skip(offset)
+            .take(before - offset + length + Lines::AROUND)
+            .collect(),
+        offset,
+    )
 }
 
 fn count(number: usize) -> u32 {
@@ -248,15 +273,28 @@ mod tests {
 
     #[test]
     fn every_place_is_found_once_and_in_order() {
-        let found = finds("a.js", "const a = 'http://db:80', b = 'http://web', c = 'http://db'\nd('http://web')", &["web", "db"]);
-        let places: Vec<_> = found.iter().map(|mention| (mention.line, mention.host.as_str())).collect();
+        let found = finds(
+            "a.js",
+            "const a = 'http://db:80', b = 'http://web', c = 'http://db'\nd('http://web')",
+            &["web", "db"],
+        );
+        let places: Vec<_> = found
+            .iter()
+            .map(|mention| (mention.line, mention.host.as_str()))
+            .collect();
         assert_eq!(places, [(1, "db"), (1, "web"), (1, "db"), (2, "web")]);
     }
 
     #[test]
     fn a_port_on_the_same_line_belongs_to_the_host() {
-        assert_eq!(finds("a.py", "Redis(host='db', port=6379)", &["db"])[0].port, Some(6379));
-        assert_eq!(finds("a.go", "\"host=db port=5432\"", &["db"])[0].port, Some(5432));
+        assert_eq!(
+            finds("a.py", "Redis(host='db', port=6379)", &["db"])[0].port,
+            Some(6379)
+        );
+        assert_eq!(
+            finds("a.go", "\"host=db port=5432\"", &["db"])[0].port,
+            Some(5432)
+        );
     }
 
     #[test]

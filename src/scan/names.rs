@@ -20,14 +20,22 @@ impl Names {
         wanted.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         wanted.dedup();
         let pattern = (!wanted.is_empty())
-            .then(|| wanted.iter().map(|name| regex::escape(name)).collect::<Vec<_>>().join("|"))
+            .then(|| {
+                wanted
+                    .iter()
+                    .map(|name| regex::escape(name))
+                    .collect::<Vec<_>>()
+                    .join("|")
+            })
             .and_then(|branches| Regex::new(&branches).ok());
         Self { pattern }
     }
 
     /// Whether any name occurs at all: the cheap question that spares most files.
     pub(super) fn occur_in(&self, text: &str) -> bool {
-        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+        self.pattern
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(text))
     }
 
     /// Byte ranges at which a name stands as a whole label.
@@ -56,7 +64,9 @@ fn opens_label(before: &str) -> bool {
 
 /// `mysql -hdb`: the one flag that is commonly written without a space.
 fn glued_to_host_flag(before: &str) -> bool {
-    before.strip_suffix("-h").is_some_and(|rest| rest.ends_with([' ', '\t', '"', '\'']))
+    before
+        .strip_suffix("-h")
+        .is_some_and(|rest| rest.ends_with([' ', '\t', '"', '\'']))
 }
 
 /// `${X:-db}`, `${X-db}`: the dash of a shell's default.
@@ -72,7 +82,9 @@ fn closes_label(after: &str) -> bool {
     match next {
         '_' | '-' | '(' | '[' | '=' => false,
         // `name.attribute` and `name.example.com` are other names; a full stop is not.
-        '.' => !rest.next().is_some_and(|after| after.is_alphanumeric() || matches!(after, '_' | '$' | '{' | '.')),
+        '.' => !rest
+            .next()
+            .is_some_and(|after| after.is_alphanumeric() || matches!(after, '_' | '$' | '{' | '.')),
         ':' => !after.starts_with("::"),
         _ => !next.is_alphanumeric(),
     }
@@ -83,14 +95,25 @@ mod tests {
     use super::*;
 
     fn places(text: &str) -> Vec<&str> {
-        let names = Names::new(&["db".into(), "db-main".into(), "web".into(), "localhost".into()]);
-        names.places(text).map(|(start, end)| &text[start..end]).collect()
+        let names = Names::new(&[
+            "db".into(),
+            "db-main".into(),
+            "web".into(),
+            "localhost".into(),
+        ]);
+        names
+            .places(text)
+            .map(|(start, end)| &text[start..end])
+            .collect()
     }
 
     #[test]
     fn a_name_counts_only_as_a_whole_label() {
         assert_eq!(places("db:5432 'web' (db)"), ["db", "web", "db"]);
-        assert_eq!(places("mydb db2 db_x x-db $db a.db db.b db() db[0] db=1 web::x"), [""; 0]);
+        assert_eq!(
+            places("mydb db2 db_x x-db $db a.db db.b db() db[0] db=1 web::x"),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -106,7 +129,10 @@ mod tests {
 
     #[test]
     fn the_dash_of_a_default_is_no_part_of_the_name() {
-        assert_eq!(places("${HOST:-db} ${HOST-db} ${1:-db} my-db {-db"), ["db", "db", "db"]);
+        assert_eq!(
+            places("${HOST:-db} ${HOST-db} ${1:-db} my-db {-db"),
+            ["db", "db", "db"]
+        );
     }
 
     #[test]

@@ -43,10 +43,20 @@ impl<'a> Source<'a> {
     fn new(path: &'a str, text: &'a str, language: Language) -> Self {
         let lexed = lex::lex(text, &language);
         let defined = match language.family {
-            Family::Data => captured(pattern!(r"(?m)^[ \t]*upstream[ \t]+([\w.-]+)"), &lexed.clean),
+            Family::Data => captured(
+                pattern!(r"(?m)^[ \t]*upstream[ \t]+([\w.-]+)"),
+                &lexed.clean,
+            ),
             _ => Vec::new(),
         };
-        Self { path, text, language, clean: lexed.clean, literals: lexed.literals, defined }
+        Self {
+            path,
+            text,
+            language,
+            clean: lexed.clean,
+            literals: lexed.literals,
+            defined,
+        }
     }
 
     pub(super) fn family(&self) -> Family {
@@ -55,18 +65,27 @@ impl<'a> Source<'a> {
 
     /// The file's name in lower case.
     pub(super) fn name(&self) -> String {
-        self.path.rsplit('/').next().unwrap_or("").to_ascii_lowercase()
+        self.path
+            .rsplit('/')
+            .next()
+            .unwrap_or("")
+            .to_ascii_lowercase()
     }
 
     /// The literal around a byte.
     fn literal_at(&self, at: usize) -> Option<Literal> {
         let next = self.literals.partition_point(|literal| literal.start <= at);
-        next.checked_sub(1).map(|last| self.literals[last]).filter(|literal| at < literal.end)
+        next.checked_sub(1)
+            .map(|last| self.literals[last])
+            .filter(|literal| at < literal.end)
     }
 }
 
 fn captured(pattern: &Regex, text: &str) -> Vec<String> {
-    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+    pattern
+        .captures_iter(text)
+        .map(|found| found[1].to_owned())
+        .collect()
 }
 
 /// A name in a file.
@@ -85,7 +104,14 @@ impl<'a> Spot<'a> {
         let clean = &source.clean;
         let line_start = clean[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = clean[end..].find('\n').map_or(clean.len(), |at| end + at);
-        Self { source, start, end, line_start, line_end, literal: source.literal_at(start) }
+        Self {
+            source,
+            start,
+            end,
+            line_start,
+            line_end,
+            literal: source.literal_at(start),
+        }
     }
 
     pub(super) fn name(&self) -> &'a str {
@@ -122,8 +148,14 @@ impl<'a> Spot<'a> {
     pub(super) fn quoted(&self) -> Option<(&'a str, &'a str)> {
         let before = self.window();
         let after = self.after();
-        let quote = before.chars().next_back().filter(|last| matches!(last, '"' | '\'' | '`'))?;
-        let rest = after.strip_prefix('\\').unwrap_or(after).strip_prefix(quote)?;
+        let quote = before
+            .chars()
+            .next_back()
+            .filter(|last| matches!(last, '"' | '\'' | '`'))?;
+        let rest = after
+            .strip_prefix('\\')
+            .unwrap_or(after)
+            .strip_prefix(quote)?;
         let before = &before[..before.len() - 1];
         Some((before.strip_suffix('\\').unwrap_or(before), rest))
     }
@@ -137,7 +169,9 @@ impl<'a> Spot<'a> {
     pub(super) fn code_before(&self) -> Option<&'a str> {
         let literal = self.literal?;
         let end = literal.start.saturating_sub(1);
-        self.source.clean.get(floor(&self.source.clean, 0, end)..end)
+        self.source
+            .clean
+            .get(floor(&self.source.clean, 0, end)..end)
     }
 
     /// The literal that the name is in, up to the name and after it.
@@ -145,7 +179,10 @@ impl<'a> Spot<'a> {
         let Literal { start, end } = self.literal?;
         let start = floor(&self.source.clean, start, self.start);
         let end = ceil(&self.source.clean, self.end, end);
-        Some((&self.source.clean[start..self.start], self.source.clean.get(self.end..end)?))
+        Some((
+            &self.source.clean[start..self.start],
+            self.source.clean.get(self.end..end)?,
+        ))
     }
 
     /// Whole lines above, nearest first.

@@ -7,15 +7,78 @@ use super::{Form, Found};
 /// Schemes whose authority is no network host: files, images, buckets, and
 /// names that a registry resolves.
 const NOT_NETWORK: &[&str] = &[
-    "file", "classpath", "lb", "unix", "http+unix", "docker", "docker-image", "oci", "s3", "s3a", "s3n", "gs", "gcs", "wasb",
-    "webpack", "chrome", "chrome-extension", "vscode", "app", "res", "asset", "data", "urn", "sqlite", "sqlite3", "about",
-    "arn", "ng", "capacitor", "ionic", "content", "android-app", "intent", "market", "discovery", "nacos", "stork",
-    "service", "container", "package", "image", "npm", "jar", "vault", "secret", "ssm", "env", "k8s", "tauri", "electron",
-    "bundle", "component", "module", "phar", "php", "zip", "glob", "job", "builtin", "metro", "expo",
+    "file",
+    "classpath",
+    "lb",
+    "unix",
+    "http+unix",
+    "docker",
+    "docker-image",
+    "oci",
+    "s3",
+    "s3a",
+    "s3n",
+    "gs",
+    "gcs",
+    "wasb",
+    "webpack",
+    "chrome",
+    "chrome-extension",
+    "vscode",
+    "app",
+    "res",
+    "asset",
+    "data",
+    "urn",
+    "sqlite",
+    "sqlite3",
+    "about",
+    "arn",
+    "ng",
+    "capacitor",
+    "ionic",
+    "content",
+    "android-app",
+    "intent",
+    "market",
+    "discovery",
+    "nacos",
+    "stork",
+    "service",
+    "container",
+    "package",
+    "image",
+    "npm",
+    "jar",
+    "vault",
+    "secret",
+    "ssm",
+    "env",
+    "k8s",
+    "tauri",
+    "electron",
+    "bundle",
+    "component",
+    "module",
+    "phar",
+    "php",
+    "zip",
+    "glob",
+    "job",
+    "builtin",
+    "metro",
+    "expo",
+    "balancer",
 ];
 
 pub(super) fn find(spot: &Spot) -> Option<Found> {
-    if spot.source.defined.iter().any(|defined| defined == spot.name()) && !spot.after().starts_with(':') {
+    if spot
+        .source
+        .defined
+        .iter()
+        .any(|defined| defined == spot.name())
+        && !spot.after().starts_with(':')
+    {
         return None;
     }
     let before = spot.before();
@@ -24,15 +87,26 @@ pub(super) fn find(spot: &Spot) -> Option<Found> {
         return None;
     }
     let port = authority_end(spot.after())?;
-    Some(Found { form: Form::Url, port })
+    Some(Found {
+        form: Form::Url,
+        port,
+    })
 }
 
 /// `scheme://`, then at most credentials, earlier hosts of a list, or an opened placeholder.
 fn after_scheme(before: &str) -> bool {
-    let Some(at) = before.rfind("://") else { return false };
+    let Some(at) = before.rfind("://") else {
+        return false;
+    };
     let between = &before[at + 3..];
-    let scheme = pattern!(r"[A-Za-z][A-Za-z0-9+.\-_]*$").find(&before[..at]).map_or("", |found| found.as_str());
-    let scheme = scheme.rsplit(':').next().unwrap_or(scheme).to_ascii_lowercase();
+    let scheme = pattern!(r"[A-Za-z][A-Za-z0-9+.\-_]*$")
+        .find(&before[..at])
+        .map_or("", |found| found.as_str());
+    let scheme = scheme
+        .rsplit(':')
+        .next()
+        .unwrap_or(scheme)
+        .to_ascii_lowercase();
     if NOT_NETWORK.contains(&scheme.as_str()) {
         return false;
     }
@@ -70,12 +144,17 @@ fn plain(between: &str) -> bool {
 
 /// Forms of database drivers: `tcp(db:3306)`, `jdbc:oracle:thin:@//db:1521`.
 fn after_driver_prefix(before: &str) -> bool {
-    pattern!(r"(?:@(?:tcp[46]?)?\(|\btcp[46]?\(|:thin:(?:[^\s@]*)@(?://)?|/dev/(?:tcp|udp)/|@//)$").is_match(before)
+    pattern!(r"(?:@(?:tcp[46]?)?\(|\btcp[46]?\(|:thin:(?:[^\s@]*)@(?://)?|/dev/(?:tcp|udp)/|@//)$")
+        .is_match(before)
 }
 
 /// `"postgres://" + user + "@db/app"`: the scheme is in an earlier literal.
 fn across_literals(spot: &Spot) -> bool {
-    let Some(head) = spot.before().strip_suffix('@').and_then(|head| head.strip_suffix(['"', '\'', '`'])) else {
+    let Some(head) = spot
+        .before()
+        .strip_suffix('@')
+        .and_then(|head| head.strip_suffix(['"', '\'', '`']))
+    else {
         return false;
     };
     head.rfind("://").is_some_and(|at| {
@@ -98,11 +177,16 @@ fn authority_end(after: &str) -> Option<Option<u16>> {
             Port::Computed => Some(None),
             Port::None => {
                 // `http://db:` + port, `jdbc:oracle:thin:@db:1521:XE`
-                let ends = after[1..].chars().next().is_none_or(|next| "\"'`%{$<} ,;)/".contains(next) || next.is_whitespace());
+                let ends = after[1..]
+                    .chars()
+                    .next()
+                    .is_none_or(|next| "\"'`%{$<} ,;)/".contains(next) || next.is_whitespace());
                 ends.then_some(None)
             }
         },
-        Some(next) if next.is_whitespace() || "/?#\"'`,;)]}><|\\$&!%{+*".contains(next) => Some(None),
+        Some(next) if next.is_whitespace() || "/?#\"'`,;)]}><|\\$&!%{+*".contains(next) => {
+            Some(None)
+        }
         Some(next) if !next.is_ascii() => Some(None),
         Some('.') => Some(None),
         Some(_) => None,
@@ -122,7 +206,9 @@ fn is_user(after: &str) -> bool {
                 let joined = after[at + 1..].trim_start().starts_with(['+', '.', ',']);
                 return joined && pattern!(r#"["'`]@"#).is_match(&after[at..]);
             }
-            '/' | '?' | '#' | ',' | ';' | '<' | '>' | ')' | ']' | '|' if depth == 0 => return false,
+            '/' | '?' | '#' | ',' | ';' | '<' | '>' | ')' | ']' | '|' if depth == 0 => {
+                return false;
+            }
             _ if depth == 0 && here.is_whitespace() => return false,
             _ => {}
         }
@@ -139,18 +225,42 @@ mod tests {
         let cases = [
             ("a.js", "fetch('http://web')", None),
             ("a.js", "fetch(`http://web:8080/api/${id}`)", Some(8080)),
-            ("a.py", r#"u = f"postgres://{user}:{os.environ['PW']}@web:5432/app""#, Some(5432)),
+            (
+                "a.py",
+                r#"u = f"postgres://{user}:{os.environ['PW']}@web:5432/app""#,
+                Some(5432),
+            ),
             ("a.go", r#"dsn := "root:pw@tcp(web:3306)/app""#, Some(3306)),
             ("a.go", r#"grpc.Dial("dns:///web:50051")"#, Some(50051)),
-            ("a.java", r#"String u = "jdbc:mysql://web:3306/app";"#, Some(3306)),
-            ("a.java", r#"String u = "jdbc:oracle:thin:@web:1521:XE";"#, Some(1521)),
-            ("a.java", r#"String u = "jdbc:sqlserver://web;databaseName=x";"#, None),
-            ("a.properties", "u=jdbc:postgresql://${DB_HOST:web}:5432/app", Some(5432)),
+            (
+                "a.java",
+                r#"String u = "jdbc:mysql://web:3306/app";"#,
+                Some(3306),
+            ),
+            (
+                "a.java",
+                r#"String u = "jdbc:oracle:thin:@web:1521:XE";"#,
+                Some(1521),
+            ),
+            (
+                "a.java",
+                r#"String u = "jdbc:sqlserver://web;databaseName=x";"#,
+                None,
+            ),
+            (
+                "a.properties",
+                "u=jdbc:postgresql://${DB_HOST:web}:5432/app",
+                Some(5432),
+            ),
             ("a.yml", "u: mongodb://a:1,web:2/app", Some(2)),
             ("a.yml", "u: PLAINTEXT_HOST://web:29092", Some(29092)),
             ("a.conf", "proxy_pass http://web$request_uri;", None),
             ("a.html", r#"<a href="http://web/x">"#, None),
-            ("a.js", r#"x = "amqp://" + user + ":" + pw + "@web:5672""#, Some(5672)),
+            (
+                "a.js",
+                r#"x = "amqp://" + user + ":" + pw + "@web:5672""#,
+                Some(5672),
+            ),
             ("a.py", r#"x = "redis://web:" + port"#, None),
             ("a.php", "<?php $u = 'http://web' . $path;", None),
             ("a.sh", "exec 3<>/dev/tcp/web/80", None),
@@ -180,7 +290,10 @@ mod tests {
             ("a.js", "x = 'http://web-' + n"),
             ("a.js", "// see http://web/"),
             ("a.js", "console.log('listening on http://web:80')"),
-            ("a.conf", "upstream web { server 10.0.0.1; }\nproxy_pass http://web;"),
+            (
+                "a.conf",
+                "upstream web { server 10.0.0.1; }\nproxy_pass http://web;",
+            ),
         ];
         for (path, text) in cases {
             finds_nothing(path, text, &["web"]);

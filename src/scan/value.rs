@@ -30,7 +30,12 @@ pub(super) fn find(names: &Names, key: &str, value: &str) -> Vec<ValueHost> {
         .filter_map(|(start, end)| {
             let spot = Spot::new(&source, start, end);
             let port = host_at(key, &spot)?;
-            Some(ValueHost { host: spot.name().to_owned(), start, end, port })
+            Some(ValueHost {
+                host: spot.name().to_owned(),
+                start,
+                end,
+                port,
+            })
         })
         .collect();
     in_order(&mut found, |host| (host.start, host.end));
@@ -58,40 +63,75 @@ fn is_of_image(key: &str) -> bool {
 /// The value is the name, or a list of hosts that has it.
 fn is_listed_host(spot: &Spot) -> bool {
     pattern!(r#"^(?:["'\[]*)(?:[\w.@\-]+(?::\d+)?["']?[\s,;]+["']?)*$"#).is_match(spot.before())
-        && pattern!(r#"^(?::\d+)?["'\]/]*(?:[\s,;]+["']?[\w.@\-]+(?::\d+)?["'\]]*)*\s*$"#).is_match(spot.after())
+        && pattern!(r#"^(?::\d+)?["'\]/]*(?:[\s,;]+["']?[\w.@\-]+(?::\d+)?["'\]]*)*\s*$"#)
+            .is_match(spot.after())
         || (spot.before().ends_with("rabbit@") && spot.after().is_empty())
 }
 
 fn small_port(after: &str) -> Option<u16> {
-    pattern!(r"^:(\d+)").captures(after).and_then(|found| found[1].parse().ok())
+    pattern!(r"^:(\d+)")
+        .captures(after)
+        .and_then(|found| found[1].parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hosts(key: &str, value: &str) -> Vec<(usize, usize, Option<u16>)> {
-        let names = Names::new(&["db".into(), "web".into(), "kafka-1".into(), "kafka2".into(), "redis".into()]);
-        find(&names, key, value).into_iter().map(|host| (host.start, host.end, host.port)).collect()
+    /// Begin, end and port.
+    type Place = (usize, usize, Option<u16>);
+
+    fn hosts(key: &str, value: &str) -> Vec<Place> {
+        let names = Names::new(&[
+            "db".into(),
+            "web".into(),
+            "kafka-1".into(),
+            "kafka2".into(),
+            "redis".into(),
+        ]);
+        find(&names, key, value)
+            .into_iter()
+            .map(|host| (host.start, host.end, host.port))
+            .collect()
     }
 
     #[test]
     fn values_that_hold_hosts_are_read() {
-        let cases: &[(&str, &str, &[(usize, usize, Option<u16>)])] = &[
+        let cases: &[(&str, &str, &[Place])] = &[
             ("DB_HOST", "db", &[(0, 2, None)]),
             ("REDIS", "redis", &[(0, 5, None)]),
             ("API_URL", "web", &[(0, 3, None)]),
-            ("BROKERS", "kafka-1:9092,kafka2:9092", &[(0, 7, Some(9092)), (13, 19, Some(9092))]),
-            ("DATABASE_URL", "postgres://web:pw@db:5432/redis", &[(18, 20, Some(5432))]),
+            (
+                "BROKERS",
+                "kafka-1:9092,kafka2:9092",
+                &[(0, 7, Some(9092)), (13, 19, Some(9092))],
+            ),
+            (
+                "DATABASE_URL",
+                "postgres://web:pw@db:5432/redis",
+                &[(18, 20, Some(5432))],
+            ),
             ("X", "jdbc:mysql://db:3306/web", &[(13, 15, Some(3306))]),
-            ("ConnectionStrings__Main", "Server=db,1433;Database=web", &[(7, 9, None)]),
+            (
+                "ConnectionStrings__Main",
+                "Server=db,1433;Database=web",
+                &[(7, 9, None)],
+            ),
             ("", "mysqladmin ping -h db", &[(19, 21, None)]),
             ("", "curl -f http://web:80 || exit 1", &[(15, 18, Some(80))]),
-            ("", "./wait-for-it.sh db:5432 -- npm start", &[(17, 19, Some(5432))]),
+            (
+                "",
+                "./wait-for-it.sh db:5432 -- npm start",
+                &[(17, 19, Some(5432))],
+            ),
             ("", "ping -c1 db", &[(9, 11, None)]),
             ("", "serve --host=db", &[(13, 15, None)]),
             ("JAVA_OPTS", "-Dredis.host=redis", &[(13, 18, None)]),
-            ("WAIT_HOSTS", "db:22, redis:6379", &[(0, 2, Some(22)), (7, 12, Some(6379))]),
+            (
+                "WAIT_HOSTS",
+                "db:22, redis:6379",
+                &[(0, 2, Some(22)), (7, 12, Some(6379))],
+            ),
         ];
         for (key, value, want) in cases {
             assert_eq!(hosts(key, value), *want, "{key}={value}");

@@ -2,9 +2,14 @@
 
 use super::language::Family;
 use super::spot::{Spot, pattern};
+use super::words::never;
 
 pub(super) fn forbids(spot: &Spot) -> bool {
-    is_image(spot) || is_label(spot) || is_inert_instruction(spot) || is_compared(spot) || is_message(spot)
+    is_image(spot)
+        || is_label(spot)
+        || is_inert_instruction(spot)
+        || is_compared(spot)
+        || is_message(spot)
 }
 
 /// `image: redis:6379`, `docker run redis:6379`.
@@ -32,7 +37,17 @@ fn is_inert_instruction(spot: &Spot) -> bool {
     spot.family() == Family::Dockerfile
         && matches!(
             instruction(spot).as_str(),
-            "FROM" | "COPY" | "ADD" | "LABEL" | "EXPOSE" | "WORKDIR" | "USER" | "VOLUME" | "MAINTAINER" | "SHELL" | "STOPSIGNAL"
+            "FROM"
+                | "COPY"
+                | "ADD"
+                | "LABEL"
+                | "EXPOSE"
+                | "WORKDIR"
+                | "USER"
+                | "VOLUME"
+                | "MAINTAINER"
+                | "SHELL"
+                | "STOPSIGNAL"
         )
 }
 
@@ -45,16 +60,21 @@ pub(super) fn instruction(spot: &Spot) -> String {
         }
         first = above;
     }
-    first.split_whitespace().next().unwrap_or("").to_ascii_uppercase()
+    first
+        .split_whitespace()
+        .next()
+        .unwrap_or("")
+        .to_ascii_uppercase()
 }
 
 /// Names that are compared with a request's or a series' and never resolved.
 fn is_compared(spot: &Spot) -> bool {
-    pattern!(
-        r#"(?i)(?:\b(?:instance|job)\s*(?:=~?|!=)\s*\\?["']?|\bHost\(`|(?:cors|origins?|allowed|allow_|trusted)[\w.\-]*["'`)\]]*\s*(?:=>|:=|\+=|=|:|,|\()\s*(?:[^;=\s]|,\s)*)$"#
-    )
-    .is_match(spot.before())
-        || super::key::parent(spot).is_some_and(|key| pattern!(r"(?i)cors|origin|allowed|trusted").is_match(&key))
+    let before = spot.before();
+    let key = pattern!(r#"([\w.\-]+)["'`)\]]*\s*(?:=>|:=|\+=|=|:|,|\()\s*(?:[^;=\s]|,\s)*$"#)
+        .captures(before);
+    pattern!(r#"(?:\b(?:instance|job)\s*(?:=~?|!=)\s*\\?["']?|\bHost\(`)$"#).is_match(before)
+        || key.is_some_and(|key| never(&key[1]))
+        || super::key::parent(spot).is_some_and(|key| never(&key))
 }
 
 /// What is printed, logged, thrown or explained.
@@ -79,13 +99,15 @@ fn is_description(before: &str) -> bool {
 
 /// The literal is an argument of a call that logs, or of a statement that prints or throws.
 fn is_logged(spot: &Spot) -> bool {
-    let Some(code) = spot.code_before() else { return false };
+    let Some(code) = spot.code_before() else {
+        return false;
+    };
     let callee = enclosing_callee(code);
     let logs = pattern!(
         r"(?ix)
         (?:^|[.>:])(?:console|log|logger|logging|\w*_?log(?:ger)?|Log|slog|zap|winston|syslog|Rails\.logger|Console(?:\.(?:Error|Out))?|System\.(?:out|err)|stdout|stderr)
             (?:\(\))?(?:\.|->|::|\?\.)[\w!]+$
-        |^(?:.*[.>:])?(?:e?print(?:ln|f)?!?|puts|echo|warn|die|panic!?|perror|error_log|fprintf|NSLog|dbg!|todo!|unreachable!|(?:e?println|debug|info|warn|error|trace|bail|anyhow|ensure)!)$
+        |^(?:.*[.>:])?(?:(?:e|c|pp)?print(?:ln|f)?!?|puts|echo|warn|die|panic!?|perror|error_log|fprintf|NSLog|dbg!|todo!|unreachable!|(?:e?println|debug|info|warn|error|trace|bail|anyhow|ensure)!)$
         |fmt\.(?:Print|Fprint|Errorf)\w*$
         |(?:errors\.New|\w*(?:Exception|Error))$
         |(?:^|[.>:])(?:debug|info|warning|warn|error|fatal|trace|notice|log|Fatalf?|Errorf|Infof|Warnf|Debugf|Logf|Skipf?|describe|it|test|context)$
@@ -112,13 +134,15 @@ pub(super) fn enclosing_callee(code: &str) -> &str {
 }
 
 fn callee_before(code: &str) -> &str {
-    pattern!(r"[A-Za-z_$@][\w$.:>\-!?()]*$").find(code.trim_end()).map_or("", |found| found.as_str())
+    pattern!(r"[A-Za-z_$@][\w$.:>\-!?()]*$")
+        .find(code.trim_end())
+        .map_or("", |found| found.as_str())
 }
 
 /// `echo waiting for db:5432`, but not `echo host=db > file`.
 fn is_echoed(spot: &Spot) -> bool {
     let echo = pattern!(
-        r#"(?:^|[;&|{("'`]|\b(?:then|do|else|RUN|CMD)\b)\s*@?(?:echo|printf|log\w*|info|warn|error|die|fail|Write-Host|Write-Output)\s[^;&|>]*$"#
+        r#"(?:^|[;&|{("'`]|\b(?:then|do|else|RUN|CMD)\b)\s*@?(?:echo|printf|\w*_?log\w*|info|warn|error|die|fail|Write-Host|Write-Output)\s[^;&|>]*$"#
     );
     let written = pattern!(r"(?:^|[^\d&>])>>?\s*[^&>\s]|\|");
     let elsewhere = pattern!(r">\s*/dev/(?:null|stderr|stdout)|>&\d");
@@ -164,8 +188,31 @@ mod tests {
 
     #[test]
     fn what_is_written_to_a_file_is_no_message() {
-        assert_eq!(finds("a.sh", "echo 'url=http://web' > /etc/x.conf", &["web"]).len(), 1);
-        assert_eq!(finds("a.js", "fetch('http://web').catch(e => console.log(e))", &["web"]).len(), 1);
-        assert_eq!(finds("a.js", "console.log(await fetch('http://web'))", &["web"]).len(), 1);
+        assert_eq!(
+            finds("a.sh", "echo 'url=http://web' > /etc/x.conf", &["web"]).len(),
+            1
+        );
+        assert_eq!(
+            finds(
+                "a.js",
+                "fetch('http://web').catch(e => console.log(e))",
+                &["web"]
+            )
+            .len(),
+            1
+        );
+        assert_eq!(
+            finds(
+                "a.go",
+                "fmt.Sprintf(\"postgres://x:%s@web:5432/y\", pw)",
+                &["web"]
+            )
+            .len(),
+            1
+        );
+        assert_eq!(
+            finds("a.js", "console.log(await fetch('http://web'))", &["web"]).len(),
+            1
+        );
     }
 }

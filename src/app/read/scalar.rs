@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{Context, Node, Style, Value};
+use super::{Context, Node, Value};
 use crate::app::{At, Place};
 
 impl Context {

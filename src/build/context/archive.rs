@@ -41,23 +41,43 @@ pub struct Written {
 /// does not have it under that name: it is ignored, outside of the context, or a link.
 ///
 /// The engine needs the Dockerfile in the archive, so a `COPY . .` sees an extra one, which `docker build` would hide.
-pub fn place_dockerfile(context: &Path, dockerfile: &Path, listing: &Listing) -> (String, Option<Extra>) {
+pub fn place_dockerfile(
+    context: &Path,
+    dockerfile: &Path,
+    listing: &Listing,
+) -> (String, Option<Extra>) {
     let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let inside = resolved(dockerfile).strip_prefix(resolved(context)).ok().map(Path::to_owned);
+    let inside = resolved(dockerfile)
+        .strip_prefix(resolved(context))
+        .ok()
+        .map(Path::to_owned);
     if let Some(name) = inside.and_then(|path| path.to_str().map(str::to_owned))
-        && listing.entries.iter().any(|entry| entry.path == name && entry.kind == EntryKind::File)
+        && listing
+            .entries
+            .iter()
+            .any(|entry| entry.path == name && entry.kind == EntryKind::File)
     {
         return (name, None);
     }
     let name = ".envsim.Dockerfile".to_owned();
-    (name.clone(), Some(Extra { name, content: Content::Disk(dockerfile.to_owned()) }))
+    (
+        name.clone(),
+        Some(Extra {
+            name,
+            content: Content::Disk(dockerfile.to_owned()),
+        }),
+    )
 }
 
 /// Writes the archive. Files are opened one after the other and copied through; the context is never held in memory.
 ///
 /// # Errors
 /// A file that cannot be read, or that becomes shorter while it is sent (both with its path), or a failure of `out`.
-pub fn write(listing: &Listing, extras: &[Extra], out: impl Write) -> Result<Written, ContextError> {
+pub fn write(
+    listing: &Listing,
+    extras: &[Extra],
+    out: impl Write,
+) -> Result<Written, ContextError> {
     let mut archive = Builder::new(out);
     let mut written = Written::default();
     for extra in extras {
@@ -65,13 +85,21 @@ pub fn write(listing: &Listing, extras: &[Extra], out: impl Write) -> Result<Wri
             Content::Text(text) => {
                 let mut header = header(EntryType::Regular, 0o644, 0);
                 header.set_size(text.len() as u64);
-                archive.append_data(&mut header, &extra.name, text.as_bytes()).map_err(ContextError::Send)?;
+                archive
+                    .append_data(&mut header, &extra.name, text.as_bytes())
+                    .map_err(ContextError::Send)?;
                 written.bytes += text.len() as u64;
             }
             Content::Disk(path) => {
                 let found = fs::metadata(path).map_err(io_error("read", path))?;
                 let mut header = header(EntryType::Regular, 0o644, 0);
-                written.bytes += append_file(&mut archive, &mut header, Path::new(&extra.name), path, found.len())?;
+                written.bytes += append_file(
+                    &mut archive,
+                    &mut header,
+                    Path::new(&extra.name),
+                    path,
+                    found.len(),
+                )?;
             }
         }
         written.files += 1;
@@ -103,12 +131,16 @@ fn append<W: Write>(archive: &mut Builder<W>, entry: &Entry) -> Result<u64, Cont
     match &entry.kind {
         EntryKind::Dir => {
             let mut header = header(EntryType::Directory, entry.mode, entry.mtime);
-            archive.append_data(&mut header, entry.raw.join(""), io::empty()).map_err(ContextError::Send)?;
+            archive
+                .append_data(&mut header, entry.raw.join(""), io::empty())
+                .map_err(ContextError::Send)?;
             Ok(0)
         }
         EntryKind::Symlink(target) => {
             let mut header = header(EntryType::Symlink, 0o777, entry.mtime);
-            archive.append_link(&mut header, &entry.raw, target).map_err(ContextError::Send)?;
+            archive
+                .append_link(&mut header, &entry.raw, target)
+                .map_err(ContextError::Send)?;
             Ok(0)
         }
         EntryKind::File => {
@@ -137,7 +169,11 @@ fn append_file<W: Write>(
 ) -> Result<u64, ContextError> {
     let file = File::open(disk).map_err(io_error("open", disk))?;
     header.set_size(size);
-    let mut content = Exactly { file, left: size, failed: None };
+    let mut content = Exactly {
+        file,
+        left: size,
+        failed: None,
+    };
     let appended = archive.append_data(header, name, &mut content);
     if let Some(error) = content.failed {
         return Err(io_error("read", disk)(error));
@@ -158,7 +194,9 @@ struct Exactly {
 
 impl Read for Exactly {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let wanted = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         match self.file.read(&mut buffer[..wanted]) {
             Ok(read) => {
                 self.left -= read as u64;

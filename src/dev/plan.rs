@@ -1,0 +1,249 @@
+//! What the containers of the dev run are made of. Pure; the meaning of each key is Compose's.
+
+use std::collections::BTreeMap;
+
+use crate::app::{App, Mount, MountKind, NetworkMode as AppNetworkMode, Port, Protocol, Service};
+use crate::engine::{ContainerSpec, Endpoint, ExtraNetwork, MountSpec, NetworkMode, Publish};
+use crate::labels::{self, Labels, RunKind};
+use crate::run::spec;
+
+/// Name in the engine of the network `key`.
+pub fn network_name(app: &App, labels: &Labels, key: &str) -> String {
+    match app.networks.get(key) {
+        Some(network) if network.external => network.name.clone().unwrap_or_else(|| key.to_owned()),
+        _ => labels.name(&format!("network-{key}")),
+    }
+}
+
+/// Name in the engine of the volume `key`. The dev run uses Compose's own name, so that the data of
+/// `docker compose up` is there; the run beside a prod-check has volumes of its own.
+pub fn volume_name(app: &App, labels: &Labels, key: &str) -> String {
+    let volume = app.volumes.get(key);
+    let fixed = volume.and_then(|volume| volume.name.clone());
+    let external = volume.is_some_and(|volume| volume.external);
+    match labels.run {
+        RunKind::Dev if external => fixed.unwrap_or_else(|| key.to_owned()),
+        RunKind::Dev => fixed.unwrap_or_else(|| format!("{}_{key}", app.name)),
+        _ => labels.name(&format!("volume-{key}")),
+    }
+}
+
+/// Labels of that volume; the key marks the dev run's volumes, whose data is kept.
+pub fn volume_labels(labels: &Labels, key: &str) -> BTreeMap<String, String> {
+    let mut all = labels.of("volume", None);
+    if labels.run == RunKind::Dev {
+        all.insert(labels::VOLUME.to_owned(), key.to_owned());
+        all.remove(labels::OWNER);
+    }
+    all
+}
+
+/// The container of `service`.
+///
+/// In the dev run ports and names are as written. Beside a prod-check the engine picks the host's
+/// ports, and `extra_ports`, those that probes ask, are published too.
+pub fn container(app: &App, labels: &Labels, service: &Service, image: &str, extra_ports: &[u16]) -> ContainerSpec {
+    let mut made = spec::common(service, image);
+    made.name = container_name(labels, service);
+    made.labels = labels.of("service", Some(&service.name));
+    for (key, value) in &service.labels {
+        made.labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    made.hostname = service.hostname.as_ref().map(|name| name.value.clone());
+    made.extra_hosts = service.extra_hosts.iter().map(|host| host.value.clone()).collect();
+    made.dns.clone_from(&service.dns);
+    made.privileged = service.privileged;
+    made.shm_size = service.shm_size.map(|bytes| bytes as i64);
+    made.sysctls = service.sysctls.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    made.restart = service.restart.as_ref().map(|restart| restart.value.clone());
+    made.stop_timeout = service.stop_grace_period.map(|period| period.as_secs() as i64);
+    made.mounts = service.volumes.iter().map(|mount| mount_spec(app, labels, mount)).collect();
+    let (network, extra) = networks(app, labels, service);
+    let own_namespace = matches!(network, NetworkMode::Network { .. } | NetworkMode::Bridge);
+    made.network = network;
+    made.extra_networks = extra;
+    made.publish = match labels.run {
+        _ if !own_namespace => Vec::new(),
+        RunKind::Dev => service.ports.iter().map(as_written).collect(),
+        _ => any_port(service, extra_ports),
+    };
+    made
+}
+
+/// `container_name` is the engine's name only in the dev run: two runs cannot both have it.
+pub fn container_name(labels: &Labels, service: &Service) -> String {
+    match (&service.container_name, labels.run) {
+        (Some(name), RunKind::Dev) => name.value.clone(),
+        _ => labels.name(&service.name),
+    }
+}
+
+fn as_written(port: &Port) -> Publish {
+    Publish {
+        container_port: port.target,
+        protocol: port.protocol.as_str().to_owned(),
+        host_ip: Some(port.host_ip.clone().unwrap_or_else(|| "127.0.0.1".to_owned())),
+        host_port: port.published,
+    }
+}
+
+fn any_port(service: &Service, extra_ports: &[u16]) -> Vec<Publish> {
+    let written = service.ports.iter().map(|port| (port.target, port.protocol));
+    let extra = extra_ports.iter().map(|port| (*port, Protocol::Tcp));
+    let mut ports: Vec<(u16, Protocol)> = written.chain(extra).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+        .into_iter()
+        .map(|(port, protocol)| Publish {
+            container_port: port,
+            protocol: protocol.as_str().to_owned(),
+            host_ip: Some("127.0.0.1".to_owned()),
+            host_port: None,
+        })
+        .collect()
+}
+
+fn mount_spec(app: &App, labels: &Labels, mount: &Mount) -> MountSpec {
+    let target = mount.target.clone();
+    match &mount.kind {
+        MountKind::Bind { source, .. } => MountSpec::Bind {
+            source: source.to_string_lossy().into_owned(),
+            target,
+            read_only: mount.read_only,
+            propagation: None,
+        },
+        MountKind::Volume { source } => MountSpec::Volume {
+            name: volume_name(app, labels, source),
+            target,
+            read_only: mount.read_only,
+            no_copy: mount.no_copy,
+            labels: volume_labels(labels, source),
+        },
+        MountKind::Anonymous => MountSpec::Volume {
+            name: String::new(),
+            target,
+            read_only: mount.read_only,
+            no_copy: mount.no_copy,
+            labels: labels.of("volume", None),
+        },
+        MountKind::Tmpfs { size } => MountSpec::Tmpfs {
+            target,
+            size: size.map(|bytes| bytes as i64),
+            mode: None,
+        },
+    }
+}
+
+fn networks(app: &App, labels: &Labels, service: &Service) -> (NetworkMode, Vec<ExtraNetwork>) {
+    match service.network_mode.as_ref().map(|mode| &mode.value) {
+        Some(AppNetworkMode::Host) => return (NetworkMode::Host, Vec::new()),
+        Some(AppNetworkMode::None) => return (NetworkMode::None, Vec::new()),
+        Some(AppNetworkMode::Bridge) => return (NetworkMode::Bridge, Vec::new()),
+        Some(AppNetworkMode::Service(name)) => {
+            let other = app.services.get(name).map(|other| container_name(labels, other));
+            return (NetworkMode::Container(other.unwrap_or_else(|| name.clone())), Vec::new());
+        }
+        None => {}
+    }
+    let aliases = |own: &[String]| {
+        let mut all = vec![service.name.clone()];
+        all.extend(service.container_name.iter().map(|name| name.value.clone()));
+        all.extend(own.iter().cloned());
+        all
+    };
+    let mut attachments = service.networks.iter();
+    let Some(first) = attachments.next() else {
+        return (NetworkMode::None, Vec::new());
+    };
+    // A fixed address belongs to a subnet that the file fixes too; ours has another.
+    let mode = NetworkMode::Network {
+        name: network_name(app, labels, &first.name),
+        aliases: aliases(&first.aliases),
+        ipv4: None,
+        links: Vec::new(),
+    };
+    let extra = attachments.map(|attachment| ExtraNetwork {
+        name: network_name(app, labels, &attachment.name),
+        endpoint: Endpoint {
+            aliases: aliases(&attachment.aliases),
+            ..Endpoint::default()
+        },
+    });
+    (mode, extra.collect())
+}
+
+/// Keys of the networks that must be made: used by a service and not external.
+pub fn networks_to_make(app: &App) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    let used = app.services.values().flat_map(|service| &service.networks);
+    for attachment in used {
+        let key = &attachment.name.value;
+        let external = app.networks.get(key).is_some_and(|network| network.external);
+        if !external && !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::app;
+
+    fn labels(run: RunKind) -> Labels {
+        Labels {
+            project: "shop".to_owned(),
+            run,
+            owner: "host:1".to_owned(),
+            task: None,
+        }
+    }
+
+    const SHOP: &str = "services:
+  web:
+    image: web
+    container_name: the-web
+    ports: ['8080:80', '0.0.0.0:9000:9000']
+    networks: {front: {aliases: [www]}, back: {}}
+    volumes: ['.:/app', 'data:/data']
+networks: {front: {}, back: {external: true, name: shared}}
+volumes: {data: {}}
+";
+
+    #[test]
+    fn a_service_answers_to_its_name_its_aliases_and_its_container_name() {
+        let app = app(SHOP);
+        let made = container(&app, &labels(RunKind::Dev), &app.services["web"], "web", &[]);
+        let NetworkMode::Network { name, aliases, .. } = made.network else {
+            panic!("a network");
+        };
+        assert_eq!(name, "envsim-shop-network-front");
+        assert_eq!(aliases, ["web", "the-web", "www"]);
+        assert_eq!(made.extra_networks[0].name, "shared");
+        assert_eq!(made.name, "the-web");
+    }
+
+    #[test]
+    fn ports_are_published_on_the_loopback_unless_the_file_names_an_address() {
+        let app = app(SHOP);
+        let made = container(&app, &labels(RunKind::Dev), &app.services["web"], "web", &[]);
+        let published: Vec<_> = made.publish.iter().map(|p| (p.host_ip.as_deref(), p.host_port)).collect();
+        assert_eq!(published, [(Some("127.0.0.1"), Some(8080)), (Some("0.0.0.0"), Some(9000))]);
+    }
+
+    #[test]
+    fn the_run_beside_a_prod_check_takes_no_name_port_or_volume_of_the_dev_run() {
+        let app = app(SHOP);
+        let made = container(&app, &labels(RunKind::Compare), &app.services["web"], "web", &[3000]);
+        assert_eq!(made.name, "envsim-shop-compare-web");
+        assert!(made.publish.iter().all(|port| port.host_port.is_none()));
+        assert!(made.publish.iter().any(|port| port.container_port == 3000));
+        let MountSpec::Volume { name, .. } = &made.mounts[1] else {
+            panic!("a volume");
+        };
+        assert_eq!(name, "envsim-shop-compare-volume-data");
+        assert_eq!(volume_name(&app, &labels(RunKind::Dev), "data"), "shop_data");
+    }
+}

@@ -1,0 +1,279 @@
+//! The dev run: networks, volumes, containers in order.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use indexmap::IndexMap;
+
+use super::plan;
+use crate::app::{App, MountKind, ProbeAction, Service};
+use crate::engine::{ContainerSpec, EngineError, LogOptions, NetworkMode, NetworkSpec};
+use crate::evidence::Listener;
+use crate::labels::RunKind;
+use crate::plan::start::State;
+use crate::run::image::Image;
+use crate::run::probe::Targets;
+use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
+use crate::run::supervise::{States, Supervisor};
+use crate::run::{RunError, Session, agent};
+use crate::wire;
+
+/// A running dev environment.
+pub struct DevRun<'a> {
+    session: Session,
+    app: &'a App,
+    supervisor: Supervisor,
+    containers: Vec<(String, String)>,
+}
+
+impl<'a> DevRun<'a> {
+    /// Makes networks, volumes and containers; nothing is started yet.
+    ///
+    /// What was made carries the session's labels; the caller removes it, also after an error.
+    pub async fn create(session: &Session, app: &'a App, images: &IndexMap<String, Image>) -> Result<Self, RunError> {
+        for key in plan::networks_to_make(app) {
+            let written = app.networks.get(&key);
+            let spec = NetworkSpec {
+                name: plan::network_name(app, &session.labels, &key),
+                labels: session.labels.of("network", None),
+                internal: written.is_some_and(|network| network.internal),
+                driver: written.and_then(|network| network.driver.clone()),
+                ..NetworkSpec::default()
+            };
+            session.engine.create_network(&spec).await?;
+        }
+        make_volumes(session, app).await?;
+        make_bind_sources(app)?;
+        let events = session.engine.events(&session.labels.filter()).await?;
+        // A container that lives in another's namespace needs that one to be there first.
+        let (first, second): (Vec<&Service>, Vec<&Service>) = app.services.values().partition(|service| {
+            let mode = service.network_mode.as_ref().map(|mode| &mode.value);
+            !matches!(mode, Some(crate::app::NetworkMode::Service(_)))
+        });
+        let mut containers = try_join_all(first.iter().map(|service| make(session, app, service, images))).await?;
+        containers.extend(try_join_all(second.iter().map(|service| make(session, app, service, images))).await?);
+        let supervisor = Supervisor::new(session, events, &containers);
+        Ok(Self {
+            session: session.clone(),
+            app,
+            supervisor,
+            containers,
+        })
+    }
+
+    /// Starts everything in order.
+    ///
+    /// # Errors
+    /// A service that the engine cannot start, or whose dependency never came.
+    pub async fn start(&self) -> Result<(), RunError> {
+        let failed = |states: &States| states.values().any(|state| matches!(state, State::Never { .. }));
+        self.supervisor.start_all(self.app, failed).await?;
+        let states = self.supervisor.states();
+        let never = states.iter().find_map(|(name, state)| match state {
+            State::Never { reason } => Some((name, reason)),
+            _ => None,
+        });
+        match never {
+            None => Ok(()),
+            Some((name, reason)) => Err(RunError::Service {
+                message: format!("the service `{name}` did not start: {reason}"),
+                help: start_help(reason),
+            }),
+        }
+    }
+
+    /// Container of each service.
+    pub fn containers(&self) -> &[(String, String)] {
+        &self.containers
+    }
+
+    /// States of the services, to wait for changes.
+    pub fn watch(&self) -> tokio::sync::watch::Receiver<States> {
+        self.supervisor.watch()
+    }
+
+    /// Why `service` answers no more; none while it runs.
+    pub fn gone(&self, service: &str) -> Option<String> {
+        match self.supervisor.states().get(service) {
+            Some(State::Exited { code }) => Some(format!("`{service}` exited with code {code}")),
+            _ => None,
+        }
+    }
+
+    /// How probes reach the services.
+    pub async fn targets(&self) -> Result<Targets, RunError> {
+        let mut targets = Targets {
+            containers: self.containers.iter().cloned().collect(),
+            ..Targets::default()
+        };
+        for (service, id) in &self.containers {
+            let state = self.session.engine.inspect(id).await?;
+            for port in state.map(|state| state.ports).unwrap_or_default() {
+                if port.protocol == "tcp" {
+                    targets.ports.insert((service.clone(), port.container), (port.address, port.host));
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Listening TCP sockets of each service that runs, read in its own network namespace.
+    pub async fn listeners(&self) -> Result<Vec<Listener>, RunError> {
+        agent::ensure(&self.session).await?;
+        let states = self.supervisor.states();
+        let running = self.containers.iter().filter(|(service, _)| {
+            let own_namespace = self.app.services.get(service).is_some_and(|service| service.network_mode.is_none());
+            own_namespace && matches!(states.get(service), Some(State::Running { .. }))
+        });
+        let all = try_join_all(running.map(|(service, id)| self.listeners_of(service, id))).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    async fn listeners_of(&self, service: &str, id: &str) -> Result<Vec<Listener>, RunError> {
+        let engine = &self.session.engine;
+        let spec = ContainerSpec {
+            name: self.session.labels.name(&format!("{service}-listeners")),
+            image: agent::IMAGE.to_owned(),
+            command: Some(vec!["listeners".to_owned()]),
+            labels: self.session.labels.of("listeners", None),
+            network: NetworkMode::Container(id.to_owned()),
+            cap_drop: vec!["ALL".to_owned()],
+            memory: Some(16 << 20),
+            ..ContainerSpec::default()
+        };
+        let helper = engine.create_container(&spec).await?;
+        let result = async {
+            engine.start(&helper).await?;
+            engine.wait(&helper).await?;
+            let mut lines = engine.logs(&helper, LogOptions::default());
+            let mut found = Vec::new();
+            while let Some(chunk) = futures::StreamExt::next(&mut lines).await {
+                if let Some(wire::Event::Listener { address, port, .. }) = wire::Event::decode(&chunk?.line) {
+                    found.push(Listener {
+                        service: service.to_owned(),
+                        address,
+                        port,
+                    });
+                }
+            }
+            Ok::<_, EngineError>(found)
+        }
+        .await;
+        engine.remove_container(&helper, true, true).await?;
+        match result {
+            Ok(found) => Ok(found),
+            // It ended in between: it listens on nothing any more.
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stops everything in reverse order.
+    pub async fn stop(&self) {
+        let states = self.supervisor.states();
+        let running: Vec<(String, String)> = self
+            .containers
+            .iter()
+            .filter(|(name, _)| !matches!(states.get(name), Some(State::Pending | State::Never { .. })))
+            .cloned()
+            .collect();
+        stop::stop_all(&self.session, self.app, &running, |name| stop_timeout(self.app, name)).await;
+    }
+
+    /// Puts a new container in the place of `service`'s: after a rebuild.
+    pub async fn replace(&mut self, service: &Service, image: &Image) -> Result<String, RunError> {
+        let old = self.containers.iter().find(|(name, _)| *name == service.name).map(|(_, id)| id.clone());
+        if let Some(old) = old {
+            let engine = &self.session.engine;
+            let seconds = stop_timeout(self.app, &service.name).as_secs() as u32;
+            engine.stop(&old, seconds, service.stop_signal.as_deref()).await?;
+            engine.remove_container(&old, true, true).await?;
+        }
+        let spec = plan::container(self.app, &self.session.labels, service, &image.info.id, &[]);
+        let id = self.session.engine.create_container(&spec).await?;
+        self.supervisor.replace(&service.name, &id);
+        self.session.engine.start(&id).await?;
+        for (name, known) in &mut self.containers {
+            if *name == service.name {
+                known.clone_from(&id);
+            }
+        }
+        Ok(id)
+    }
+}
+
+fn stop_timeout(app: &App, name: &str) -> Duration {
+    let written = app.services.get(name).and_then(|service| service.stop_grace_period);
+    written.unwrap_or(DOCKER_STOP_TIMEOUT)
+}
+
+fn start_help(reason: &str) -> String {
+    if reason.contains("already in use") {
+        return "stop what uses the port, or publish another one in `ports`".to_owned();
+    }
+    "see the reason above; `envsim doctor` shows what the engine lacks".to_owned()
+}
+
+async fn make(session: &Session, app: &App, service: &Service, images: &IndexMap<String, Image>) -> Result<(String, String), RunError> {
+    let probed: Vec<u16> = app
+        .probes
+        .iter()
+        .filter(|probe| probe.service == service.name)
+        .filter_map(|probe| match &probe.action {
+            ProbeAction::Http(request, _) => Some(request.port),
+            ProbeAction::Tcp { port } => Some(*port),
+            ProbeAction::Command(_) => None,
+        })
+        .collect();
+    let image = &images[&service.name];
+    let spec = plan::container(app, &session.labels, service, &image.info.id, &probed);
+    let id = session.engine.create_container(&spec).await.map_err(|error| match error {
+        EngineError::NameInUse { name } => RunError::Service {
+            message: format!("the container name `{name}` of `{}` is already in use", service.name),
+            help: format!("remove the other container (`docker rm -f {name}`) or change `container_name`"),
+        },
+        EngineError::MountSourceMissing { path } => RunError::Service {
+            message: format!("`{path}`, which `{}` mounts, does not exist on the engine's host", service.name),
+            help: "create it, or correct the path in `volumes`".to_owned(),
+        },
+        other => other.into(),
+    })?;
+    Ok((service.name.clone(), id))
+}
+
+/// Named volumes with labels and driver; external ones must be there.
+async fn make_volumes(session: &Session, app: &App) -> Result<(), RunError> {
+    for (key, volume) in &app.volumes {
+        let name = plan::volume_name(app, &session.labels, key);
+        let ours = session.labels.run != RunKind::Dev;
+        if volume.external && !ours {
+            if session.engine.volume(&name).await?.is_none() {
+                return Err(RunError::Service {
+                    message: format!("the external volume `{name}` does not exist"),
+                    help: format!("create it: `docker volume create {name}`"),
+                });
+            }
+            continue;
+        }
+        let labels = plan::volume_labels(&session.labels, key);
+        let options = volume.driver_opts.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        session.engine.create_volume(&name, &labels, volume.driver.as_deref(), &options).await?;
+    }
+    Ok(())
+}
+
+/// Compose's short syntax makes a missing source as a directory.
+fn make_bind_sources(app: &App) -> Result<(), RunError> {
+    let mounts = app.services.values().flat_map(|service| &service.volumes);
+    for mount in mounts {
+        if let MountKind::Bind { source, create: true } = &mount.kind
+            && !source.exists()
+        {
+            std::fs::create_dir_all(source).map_err(|error| RunError::Service {
+                message: format!("cannot create `{}` to mount it: {error}", source.display()),
+                help: "create it, or correct the path in `volumes`".to_owned(),
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,411 @@
+//! What the containers of a task are made of. Pure.
+//!
+//! Sources: "Amazon ECS task networking options for Fargate" (one namespace, no names), "Amazon ECS
+//! task definition parameters" (essential, stopTimeout), ecs-agent `task_linux.go` (task size as a
+//! limit on the parent cgroup).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
+use crate::engine::{ContainerSpec, Health, MountSpec, NetworkMode, Publish};
+use crate::labels::Labels;
+use crate::run::address::{TaskNetwork, search_domain};
+use crate::run::spec;
+use crate::run::stop::ECS_STOP_TIMEOUT;
+
+/// Fargate's longest stopTimeout.
+const LONGEST_STOP: Duration = Duration::from_secs(120);
+/// Where the holder sees the volume with a resolv.conf per service.
+const RESOLV_DIR: &str = "/resolv";
+/// Where the holder sees the host's cgroups.
+const CGROUP_DIR: &str = "/cgroup";
+/// The holder needs 1 to 7 MiB.
+const HOLDER_MEMORY: i64 = 16 << 20;
+
+/// How the limits of a whole task are set on this engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// The holder makes this cgroup below the host's root and writes the limits there.
+    Cgroup {
+        /// Path for the holder, without a leading slash.
+        path: String,
+        /// `CgroupParent` of the service containers.
+        parent: String,
+    },
+    /// The engine does not let us: each container gets the task's size as its own limit.
+    PerContainer {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Limits {
+    /// Chooses by the engine's cgroup driver.
+    pub fn choose(task: &str, driver: &str, rootless: bool) -> Self {
+        let short = &task[..task.len().min(12)];
+        if rootless {
+            return Self::PerContainer {
+                reason: "a rootless engine has no cgroup of its own to limit".to_owned(),
+            };
+        }
+        match driver {
+            "cgroupfs" => Self::Cgroup {
+                path: format!("envsim-{short}"),
+                parent: format!("/envsim-{short}"),
+            },
+            // A dash in a slice's name means nesting, so there is none.
+            "systemd" => Self::Cgroup {
+                path: format!("envsim{short}.slice"),
+                parent: format!("envsim{short}.slice"),
+            },
+            other => Self::PerContainer {
+                reason: format!("the engine's cgroup driver is `{other}`"),
+            },
+        }
+    }
+}
+
+/// Everything that is fixed before the first container of a task is made.
+#[derive(Clone, Debug)]
+pub struct TaskPlan {
+    /// Labels with the task's id.
+    pub labels: Labels,
+    /// The task's own network.
+    pub network: TaskNetwork,
+    /// Its name in the engine.
+    pub network_name: String,
+    /// Region, for names.
+    pub region: String,
+    /// The volume with a resolv.conf per service.
+    pub resolv_volume: String,
+    /// How the size is enforced.
+    pub limits: Limits,
+    /// The size.
+    pub size: TaskSize,
+    /// Loopback address that each service's resolver asks, so that the asker is known.
+    pub askers: BTreeMap<String, String>,
+}
+
+impl TaskPlan {
+    /// Hands out an address to each service and names to the task's own things.
+    pub fn new(app: &App, labels: Labels, network: TaskNetwork, region: String, limits: Limits) -> Self {
+        // 127.0.0.1 is for whoever has no address of its own; 127.0.0.11 is the engine's resolver.
+        let addresses = (2..=254u8)
+            .flat_map(|third| (1..=254u8).map(move |last| format!("127.0.{third}.{last}")));
+        let askers = app.services.keys().cloned().zip(addresses).collect();
+        Self {
+            network_name: labels.name("network"),
+            resolv_volume: labels.name("resolv"),
+            labels,
+            network,
+            region,
+            limits,
+            size: app.task,
+            askers,
+        }
+    }
+
+    /// The holder: owns the namespace and the published ports, answers DNS, sets the limits.
+    pub fn holder(&self, app: &App, image: &str) -> ContainerSpec {
+        let mut command: Vec<String> = vec!["hold".to_owned()];
+        let mut flag = |name: &str, value: String| command.extend([name.to_owned(), value]);
+        let host_name = self.network.host_name(&self.region);
+        flag("--hostname", host_name.clone());
+        flag("--address", self.network.address.to_string());
+        flag("--search", search_domain(&self.region));
+        for (name, _) in app.host_names() {
+            // A name that DNS cannot carry is never asked for.
+            if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+                flag("--deny", name);
+            }
+        }
+        flag("--resolv-dir", RESOLV_DIR.to_owned());
+        for (service, address) in &self.askers {
+            flag("--asker", format!("{service}={address}"));
+        }
+        let mut cap_add = vec!["NET_BIND_SERVICE".to_owned()];
+        let mut mounts = vec![MountSpec::Volume {
+            name: self.resolv_volume.clone(),
+            target: RESOLV_DIR.to_owned(),
+            read_only: false,
+            no_copy: true,
+            labels: self.labels.of("volume", None),
+        }];
+        if let Limits::Cgroup { path, .. } = &self.limits {
+            flag("--cgroup-root", CGROUP_DIR.to_owned());
+            flag("--cgroup-path", path.clone());
+            flag("--memory", (u64::from(self.size.memory) << 20).to_string());
+            flag("--cpu-millis", (u64::from(self.size.cpu) * 1000 / 1024).to_string());
+            // The kernel's root folders are mode 0555.
+            cap_add.push("DAC_OVERRIDE".to_owned());
+            mounts.push(MountSpec::Bind {
+                source: "/sys/fs/cgroup".to_owned(),
+                target: CGROUP_DIR.to_owned(),
+                read_only: false,
+                propagation: None,
+            });
+        }
+        ContainerSpec {
+            name: self.labels.name("holder"),
+            image: image.to_owned(),
+            command: Some(command),
+            labels: self.labels.of("holder", None),
+            hostname: Some(host_name),
+            publish: ports(app).into_iter().map(publish).collect(),
+            network: NetworkMode::Network {
+                name: self.network_name.clone(),
+                aliases: Vec::new(),
+                ipv4: Some(self.network.address.to_string()),
+                links: Vec::new(),
+            },
+            mounts,
+            cap_drop: vec!["ALL".to_owned()],
+            cap_add,
+            security_opt: vec!["no-new-privileges".to_owned()],
+            memory: Some(HOLDER_MEMORY),
+            pids_limit: Some(256),
+            ..ContainerSpec::default()
+        }
+    }
+
+    /// The container of `service`. `resolv` is the directory of the resolv.conf files on the
+    /// engine's host, `limited` whether the holder could set the task's limits.
+    pub fn container(
+        &self,
+        app: &App,
+        service: &Service,
+        image: &str,
+        image_volumes: &[String],
+        holder: &str,
+        resolv: &str,
+        limited: bool,
+    ) -> ContainerSpec {
+        let mut made = spec::common(service, image);
+        made.name = self.labels.name(&service.name);
+        made.labels = self.labels.of("service", Some(&service.name));
+        for (key, value) in &service.labels {
+            made.labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        made.network = NetworkMode::Container(holder.to_owned());
+        made.healthcheck = health(app, service, made.healthcheck.take());
+        made.mounts = self.mounts(service, image_volumes);
+        if self.askers.contains_key(&service.name) {
+            made.mounts.push(MountSpec::Bind {
+                source: format!("{resolv}/{}", service.name),
+                target: "/etc/resolv.conf".to_owned(),
+                read_only: true,
+                propagation: None,
+            });
+        }
+        // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
+        made.cap_add.retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        match &self.limits {
+            Limits::Cgroup { parent, .. } if limited => made.cgroup_parent = Some(parent.clone()),
+            _ => {
+                let task = i64::from(self.size.memory) << 20;
+                made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
+                made.nano_cpus = Some(i64::from(self.size.cpu) * 1_000_000_000 / 1024);
+            }
+        }
+        made
+    }
+
+    /// Declared volumes as ECS gives them: empty, owned by root, filled from the image only where
+    /// the image declares a VOLUME at that path ("Use bind mounts with Amazon ECS").
+    fn mounts(&self, service: &Service, image_volumes: &[String]) -> Vec<MountSpec> {
+        let mut mounts = Vec::new();
+        for mount in &service.volumes {
+            match &mount.kind {
+                MountKind::Volume { source } => mounts.push(MountSpec::Volume {
+                    name: self.volume(source),
+                    target: mount.target.clone(),
+                    read_only: mount.read_only,
+                    no_copy: !image_volumes.contains(&mount.target),
+                    labels: self.labels.of("volume", None),
+                }),
+                MountKind::Tmpfs { size } => mounts.push(MountSpec::Tmpfs {
+                    target: mount.target.clone(),
+                    size: size.map(|bytes| bytes as i64),
+                    mode: None,
+                }),
+                // The machine of a developer is not there, and what an anonymous volume keeps from
+                // a bind mount needs no keeping.
+                MountKind::Bind { .. } | MountKind::Anonymous => {}
+            }
+        }
+        mounts
+    }
+
+    /// Name of the task's volume for the key `source`.
+    pub fn volume(&self, source: &str) -> String {
+        self.labels.name(&format!("volume-{source}"))
+    }
+}
+
+/// Container ports that are published: those of the services and those that probes ask.
+pub fn ports(app: &App) -> BTreeSet<(u16, Protocol)> {
+    let written = app.services.values().flat_map(|service| &service.ports);
+    let written = written.map(|port| (port.target, port.protocol));
+    let probed = app.probes.iter().filter_map(|probe| match &probe.action {
+        ProbeAction::Http(request, _) => Some((request.port, Protocol::Tcp)),
+        ProbeAction::Tcp { port } => Some((*port, Protocol::Tcp)),
+        ProbeAction::Command(_) => None,
+    });
+    written.chain(probed).collect()
+}
+
+/// A port on 127.0.0.1, where the engine picks the host's: no other run can have it.
+pub fn publish((port, protocol): (u16, Protocol)) -> Publish {
+    Publish {
+        container_port: port,
+        protocol: protocol.as_str().to_owned(),
+        host_ip: Some("127.0.0.1".to_owned()),
+        host_port: None,
+    }
+}
+
+impl PartialOrd for Protocol {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Protocol {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+/// ECS ignores the image's HEALTHCHECK. It is kept only where another container waits for it to be
+/// healthy and nothing else is given: ECS would refuse that task definition, and the check would
+/// have nothing to run.
+fn health(app: &App, service: &Service, written: Option<Health>) -> Option<Health> {
+    if written.is_some() {
+        return written;
+    }
+    let awaited = waits_for(app, &service.name, Condition::Healthy);
+    (!awaited).then(|| Health {
+        test: vec!["NONE".to_owned()],
+        ..Health::default()
+    })
+}
+
+fn waits_for(app: &App, name: &str, condition: Condition) -> bool {
+    app.services.values().any(|other| {
+        other
+            .depends_on
+            .iter()
+            .any(|dependency| dependency.service.value == name && dependency.condition == condition)
+    })
+}
+
+/// Whether the task ends when the container does. True by default, as on ECS; a container that
+/// others wait for to complete must not be essential ("A dependency container with SUCCESS or
+/// COMPLETE condition cannot be an essential container").
+pub fn essential(app: &App, service: &Service) -> bool {
+    match &service.essential {
+        Some(written) => written.value,
+        None => !waits_for(app, &service.name, Condition::Completed),
+    }
+}
+
+/// Time between SIGTERM and SIGKILL: `stop_grace_period` within Fargate's limit, else 30 s.
+pub fn stop_timeout(service: &Service) -> Duration {
+    service.stop_grace_period.map_or(ECS_STOP_TIMEOUT, |written| {
+        written.clamp(Duration::from_secs(2), LONGEST_STOP)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Mode;
+    use crate::app::testing::app_for;
+    use crate::labels::RunKind;
+    use crate::run::address::free_range;
+
+    fn plan(app: &App) -> TaskPlan {
+        let labels = Labels {
+            project: "shop".to_owned(),
+            run: RunKind::ProdCheck,
+            owner: "host:1".to_owned(),
+            task: Some("0123456789abcdef".to_owned()),
+        };
+        let limits = Limits::choose("0123456789abcdef", "cgroupfs", false);
+        let network = free_range(&[], 1).expect("a free range");
+        TaskPlan::new(app, labels, network, "eu-west-1".to_owned(), limits)
+    }
+
+    const SHOP: &str = "services:
+  web:
+    image: web
+    ports: ['8080:80']
+    volumes: ['./src:/app', 'data:/data', '/app/node_modules']
+    cap_add: [NET_ADMIN, SYS_PTRACE]
+    depends_on: {setup: {condition: service_completed_successfully}, db: {condition: service_healthy}}
+    x-envsim: {prod: {environment: {DB_HOST: localhost}}}
+    environment: {DB_HOST: db, HOME_OF: null}
+  db: {image: db}
+  setup: {image: web}
+volumes: {data: {}}
+";
+
+    #[test]
+    fn a_service_container_has_no_bind_mount_and_no_name_of_its_own() {
+        let app = app_for(SHOP, Mode::Prod);
+        let plan = plan(&app);
+        let made = plan.container(&app, &app.services["web"], "web", &[], "holder", "/vol", true);
+        assert_eq!(made.network, NetworkMode::Container("holder".to_owned()));
+        assert_eq!(made.hostname, None);
+        assert_eq!(made.env, ["DB_HOST=localhost"]);
+        assert_eq!(made.cap_add, ["SYS_PTRACE"]);
+        assert_eq!(made.cgroup_parent.as_deref(), Some("/envsim-0123456789ab"));
+        let targets: Vec<String> = made
+            .mounts
+            .iter()
+            .map(|mount| match mount {
+                MountSpec::Bind { target, .. } => format!("bind {target}"),
+                MountSpec::Volume { target, no_copy, .. } => format!("volume {target} empty={no_copy}"),
+                MountSpec::Tmpfs { target, .. } => format!("tmpfs {target}"),
+            })
+            .collect();
+        assert_eq!(targets, ["volume /data empty=true", "bind /etc/resolv.conf"]);
+    }
+
+    #[test]
+    fn the_image_health_check_is_ignored_as_on_ecs() {
+        let app = app_for(SHOP, Mode::Prod);
+        let plan = plan(&app);
+        let made = |name: &str| plan.container(&app, &app.services[name], "x", &[], "h", "/v", true);
+        assert_eq!(made("web").healthcheck.unwrap().test, ["NONE"]);
+        assert_eq!(made("db").healthcheck, None);
+    }
+
+    #[test]
+    fn every_container_is_essential_but_those_that_must_complete() {
+        let app = app_for(SHOP, Mode::Prod);
+        let essential = |name: &str| essential(&app, &app.services[name]);
+        assert!(essential("web") && essential("db"));
+        assert!(!essential("setup"));
+    }
+
+    #[test]
+    fn the_holder_publishes_on_the_loopback_only_and_denies_every_name() {
+        let app = app_for(SHOP, Mode::Prod);
+        let holder = plan(&app).holder(&app, "agent");
+        assert!(holder.publish.iter().all(|port| port.host_ip.as_deref() == Some("127.0.0.1")));
+        let command = holder.command.unwrap().join(" ");
+        for name in ["--deny web", "--deny db", "--deny setup"] {
+            assert!(command.contains(name), "{command}");
+        }
+    }
+
+    #[test]
+    fn without_a_task_cgroup_each_container_gets_the_size_of_the_task() {
+        let app = app_for(SHOP, Mode::Prod);
+        let made = plan(&app).container(&app, &app.services["web"], "x", &[], "h", "/v", false);
+        assert_eq!(made.memory, Some(2048 << 20));
+        assert_eq!(made.nano_cpus, Some(1_000_000_000));
+    }
+}

@@ -1,0 +1,320 @@
+//! One task: its holder, its containers, and what was seen of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::StreamExt;
+use futures::future::{join_all, try_join_all};
+use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
+
+use super::plan::{self, Limits, TaskPlan};
+use crate::app::App;
+use crate::engine::{EngineError, LogOptions, NetworkSpec};
+use crate::event::Event;
+use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSeen};
+use crate::plan::start::State;
+use crate::run::address::free_range;
+use crate::run::image::Image;
+use crate::run::probe::Targets;
+use crate::run::supervise::{States, Supervisor};
+use crate::run::{RunError, Session, agent, logs, stop};
+use crate::wire;
+
+/// The holder is ready within milliseconds; a slow engine needs seconds to start it.
+const HOLDER_DEADLINE: Duration = Duration::from_secs(30);
+/// Attempts to find a free address range: another program can take one in between.
+const NETWORK_ATTEMPTS: usize = 8;
+/// Log lines that are kept of each container.
+const KEPT_LINES: usize = 60;
+
+/// A task id as ECS makes them: 32 hexadecimal digits.
+pub fn new_id() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{now:?} {} {}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    Sha256::digest(seed).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A running task.
+pub struct Task<'a> {
+    session: Session,
+    app: &'a App,
+    plan: TaskPlan,
+    holder: String,
+    containers: Vec<(String, String)>,
+    supervisor: Supervisor,
+    limits: String,
+}
+
+impl<'a> Task<'a> {
+    /// Makes the task and starts its containers in ECS's order. Returns when each of them runs or
+    /// has ended, or when an essential one has.
+    ///
+    /// What was made carries the session's labels; the caller removes it, also after an error.
+    pub async fn start(session: &Session, app: &'a App, images: &IndexMap<String, Image>, region: String) -> Result<Self, RunError> {
+        agent::ensure(session).await?;
+        let id = session.labels.task.clone().unwrap_or_default();
+        let info = session.engine.info().await?;
+        let limits = Limits::choose(&id, &info.cgroup_driver, info.rootless);
+        let plan = make_network(session, app, region, limits).await?;
+        let volume_labels = session.labels.of("volume", None);
+        let options = BTreeMap::new();
+        let volume = session
+            .engine
+            .create_volume(&plan.resolv_volume, &volume_labels, None, &options)
+            .await?;
+
+        let holder = session.engine.create_container(&plan.holder(app, agent::IMAGE)).await?;
+        session.engine.start(&holder).await?;
+        let (limited, limits) = holder_ready(session, &plan, &holder).await?;
+
+        let events = session.engine.events(&session.labels.filter()).await?;
+        let made = app.services.values().map(|service| {
+            let image = &images[&service.name];
+            let spec = plan.container(
+                app,
+                service,
+                &image.info.id,
+                &image.info.config.volumes,
+                &holder,
+                &volume.mountpoint,
+                limited,
+            );
+            async move {
+                let id = session.engine.create_container(&spec).await?;
+                Ok::<_, EngineError>((service.name.clone(), id))
+            }
+        });
+        let containers = try_join_all(made).await?;
+        let supervisor = Supervisor::new(session, events, &containers);
+        Ok(Self {
+            session: session.clone(),
+            app,
+            plan,
+            holder,
+            containers,
+            supervisor,
+            limits,
+        })
+    }
+
+    /// Starts the containers. Separate from [`Task::start`] so that the images can be looked into
+    /// through the containers before anything runs in them.
+    pub async fn run(&self) -> Result<(), RunError> {
+        self.supervisor.start_all(self.app, |states| self.ended(states).is_some()).await
+    }
+
+    /// Container of each service.
+    pub fn containers(&self) -> &[(String, String)] {
+        &self.containers
+    }
+
+    /// The task's address on its own network.
+    pub fn address(&self) -> String {
+        self.plan.network.address.to_string()
+    }
+
+    /// How probes reach the task: every port is the holder's.
+    pub async fn targets(&self) -> Result<Targets, RunError> {
+        let state = self.session.engine.inspect(&self.holder).await?;
+        let ports = state.map(|state| state.ports).unwrap_or_default();
+        let mut targets = Targets {
+            containers: self.containers.iter().cloned().collect(),
+            ..Targets::default()
+        };
+        for port in ports.iter().filter(|port| port.protocol == "tcp") {
+            for service in self.app.services.keys() {
+                let address = (port.address.clone(), port.host);
+                targets.ports.insert((service.clone(), port.container), address);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Why the task is over by itself; none while it is not.
+    pub fn over(&self) -> Option<String> {
+        self.ended(&self.supervisor.states())
+    }
+
+    fn ended(&self, states: &States) -> Option<String> {
+        states.iter().find_map(|(name, state)| {
+            let essential = plan::essential(self.app, self.app.services.get(name)?);
+            match state {
+                State::Exited { code } if essential => {
+                    Some(format!("the essential container `{name}` exited with code {code}"))
+                }
+                State::Never { .. } if essential => Some(format!("the essential container `{name}` did not start")),
+                _ => None,
+            }
+        })
+    }
+
+    /// Stops the task as ECS does and tells what was seen of it.
+    pub async fn finish(self) -> Result<TaskSeen, RunError> {
+        let states = self.supervisor.states();
+        let over = self.over();
+        let running: Vec<(String, String)> = self
+            .containers
+            .iter()
+            .filter(|(name, _)| matches!(states.get(name), Some(State::Running { .. } | State::Starting)))
+            .cloned()
+            .collect();
+        // One container of the task has ended and the task with it: the others are stopped, and an
+        // exit that comes of it is none of their own doing.
+        stop::stop_all(&self.session, self.app, &running, |name| {
+            self.app.services.get(name).map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout)
+        })
+        .await;
+        let seen = join_all(self.containers.iter().map(|(name, id)| self.look_back(name, id, &states))).await;
+        // The holder writes the exact counts when it is stopped.
+        self.session.engine.stop(&self.holder, 5, None).await?;
+        let lookups = self.lookups().await?;
+        Ok(TaskSeen {
+            id: self.plan.labels.task.clone().unwrap_or_default(),
+            address: self.address(),
+            containers: seen,
+            lookups,
+            limits: self.limits,
+            stopped_reason: over.map(|_| "Essential container in task exited".to_owned()),
+        })
+    }
+
+    async fn look_back(&self, name: &str, id: &str, states: &States) -> ContainerSeen {
+        let last_lines = logs::last_lines(&self.session, id, KEPT_LINES).await;
+        let end = match states.get(name) {
+            Some(State::Exited { code }) => {
+                let inspected = self.session.engine.inspect(id).await.ok().flatten();
+                let killed = inspected.is_some_and(|state| state.oom_killed);
+                let out_of_memory = killed || self.supervisor.out_of_memory().iter().any(|other| other == name);
+                ContainerEnd::Exited {
+                    code: *code,
+                    out_of_memory,
+                }
+            }
+            Some(State::Never { reason }) => ContainerEnd::NotStarted {
+                reason: format!("CannotStartContainerError: {reason}"),
+            },
+            Some(State::Pending) => ContainerEnd::NotStarted {
+                reason: "the task stopped before its dependencies were there".to_owned(),
+            },
+            _ => ContainerEnd::Running,
+        };
+        let waited = matches!(states.get(name), Some(State::Pending));
+        let essential = self.app.services.get(name).is_some_and(|service| plan::essential(self.app, service));
+        ContainerSeen {
+            service: name.to_owned(),
+            // One that only waited is not the cause of anything.
+            essential: essential && !waited,
+            end,
+            last_lines,
+        }
+    }
+
+    async fn lookups(&self) -> Result<Vec<Lookup>, RunError> {
+        let mut lines = self.session.engine.logs(&self.holder, LogOptions::default());
+        let mut questions: HashMap<wire::Question, u64> = HashMap::new();
+        while let Some(chunk) = lines.next().await {
+            match wire::Event::decode(&chunk?.line) {
+                Some(wire::Event::Lookup { question, count }) => {
+                    questions.insert(question, count);
+                }
+                Some(wire::Event::Problem { what }) => {
+                    self.session.emit(Event::Warning(format!("the task's holder: {what}")));
+                }
+                _ => {}
+            }
+        }
+        let mut lookups: Vec<Lookup> = questions.into_iter().map(|(question, count)| lookup(question, count)).collect();
+        lookups.sort_by(|a, b| (&a.name, &a.record, &a.asker).cmp(&(&b.name, &b.record, &b.asker)));
+        Ok(lookups)
+    }
+}
+
+fn lookup(question: wire::Question, count: u64) -> Lookup {
+    Lookup {
+        name: question.name,
+        record: question.record_type.to_string(),
+        asker: question.asker,
+        outcome: match question.outcome {
+            wire::Outcome::Denied => LookupOutcome::Denied,
+            wire::Outcome::NxDomain => LookupOutcome::NotFound,
+            wire::Outcome::Answered => LookupOutcome::Answered,
+            wire::Outcome::Failed => LookupOutcome::Failed,
+        },
+        count,
+    }
+}
+
+/// Makes the task's own network in a range that is free.
+async fn make_network(session: &Session, app: &App, region: String, limits: Limits) -> Result<TaskPlan, RunError> {
+    let mut taken = session.engine.all_subnets().await?;
+    let id = session.labels.task.clone().unwrap_or_default();
+    let seed = u64::from_str_radix(&id[..id.len().min(16)], 16).unwrap_or_default();
+    for attempt in 0..NETWORK_ATTEMPTS {
+        let Some(range) = free_range(&taken, seed.wrapping_add(attempt as u64)) else {
+            break;
+        };
+        let plan = TaskPlan::new(app, session.labels.clone(), range, region.clone(), limits.clone());
+        let spec = NetworkSpec {
+            name: plan.network_name.clone(),
+            labels: session.labels.of("network", None),
+            subnet: Some(plan.network.subnet.clone()),
+            gateway: Some(plan.network.gateway.to_string()),
+            ..NetworkSpec::default()
+        };
+        match session.engine.create_network(&spec).await {
+            Ok(_) => return Ok(plan),
+            // A route of the host that the engine knows and we do not: look elsewhere.
+            Err(EngineError::AddressPoolOverlap { .. }) => taken.push(plan.network.subnet.clone()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(RunError::Service {
+        message: "no free address range was found in 10.0.0.0/8 for the task's network".to_owned(),
+        help: "remove networks that are not used any more: `docker network prune`".to_owned(),
+    })
+}
+
+/// Waits until the holder answers DNS. Tells whether it set the limits, and how.
+async fn holder_ready(session: &Session, plan: &TaskPlan, holder: &str) -> Result<(bool, String), RunError> {
+    let size = format!("{} CPU units and {} MiB", plan.size.cpu, plan.size.memory);
+    let options = LogOptions {
+        follow: true,
+        ..LogOptions::default()
+    };
+    let mut lines = session.engine.logs(holder, options);
+    let mut limits = match &plan.limits {
+        Limits::Cgroup { .. } => (false, "the holder did not say whether it set the task's limits".to_owned()),
+        Limits::PerContainer { reason } => {
+            (false, format!("{reason}: each container is limited to the task's {size}"))
+        }
+    };
+    let mut problems = Vec::new();
+    let waiting = async {
+        while let Some(chunk) = lines.next().await {
+            match wire::Event::decode(&chunk?.line) {
+                Some(wire::Event::Ready) => return Ok(true),
+                Some(wire::Event::Limits { applied: true, detail }) => {
+                    limits = (true, format!("the task is limited to {size} ({detail})"));
+                }
+                Some(wire::Event::Limits { applied: false, detail }) => {
+                    limits = (false, format!("each container is limited to the task's {size}: {detail}"));
+                }
+                Some(wire::Event::Problem { what }) => problems.push(what),
+                _ => {}
+            }
+        }
+        Ok::<bool, EngineError>(false)
+    };
+    let ready = tokio::time::timeout(HOLDER_DEADLINE, waiting).await;
+    match ready {
+        Ok(Ok(true)) => Ok(limits),
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(false)) | Err(_) => Err(RunError::Service {
+            message: format!("the task's holder did not become ready: {}", problems.join("; ")),
+            help: "`envsim doctor` shows what the engine lacks".to_owned(),
+        }),
+    }
+}
