@@ -3,6 +3,7 @@
 pub mod app;
 pub mod build;
 pub mod checks;
+pub mod cli;
 pub mod dev;
 pub mod engine;
 pub mod event;
@@ -12,6 +13,8 @@ pub mod labels;
 pub mod mask;
 pub mod plan;
 pub mod prod;
+pub mod report;
 pub mod run;
 pub mod scan;
+pub mod ui;
 pub mod wire;

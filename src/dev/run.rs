@@ -177,6 +177,7 @@ impl<'a> DevRun<'a> {
             .filter(|(name, _)| !matches!(states.get(name), Some(State::Pending | State::Never { .. })))
             .cloned()
             .collect();
+        self.supervisor.hush();
         stop::stop_all(&self.session, self.app, &running, |name| stop_timeout(self.app, name)).await;
     }
 

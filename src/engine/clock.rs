@@ -32,7 +32,11 @@ pub(super) fn parse(text: &str) -> Option<(i64, u32)> {
         None => {
             let (h, m) = zone.get(1..)?.split_once(':')?;
             let minutes = h.parse::<i64>().ok()? * 60 + m.parse::<i64>().ok()?;
-            if zone.starts_with('-') { -minutes } else { minutes }
+            if zone.starts_with('-') {
+                -minutes
+            } else {
+                minutes
+            }
         }
     };
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
@@ -63,7 +67,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year + era * 400 + i64::from(month <= 2);
     (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }

@@ -74,7 +74,9 @@ impl Candidate {
             Some(("unix", _)) => true,
             Some((_, rest)) => {
                 let host = rest.rsplit('@').next().unwrap_or(rest);
-                ["localhost", "127.", "[::1]"].iter().any(|l| host.starts_with(l))
+                ["localhost", "127.", "[::1]"]
+                    .iter()
+                    .any(|l| host.starts_with(l))
             }
             None => false,
         }
@@ -152,11 +154,7 @@ pub fn candidates(
 }
 
 /// A docker context by name, from the CLI's own store (a folder named by the SHA-256 of the name).
-fn context(
-    name: &str,
-    config: Option<&Path>,
-    read: &dyn Fn(&Path) -> Option<String>,
-) -> Candidate {
+fn context(name: &str, config: Option<&Path>, read: &dyn Fn(&Path) -> Option<String>) -> Candidate {
     #[derive(Deserialize)]
     struct Meta {
         #[serde(rename = "Endpoints", default)]
@@ -416,15 +414,15 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    fn found(
-        env: &[(&str, &str)],
-        files: &[(&str, &str)],
-        sockets: &[&str],
-    ) -> Vec<Candidate> {
-        let env: HashMap<String, String> =
-            env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        let files: HashMap<PathBuf, String> =
-            files.iter().map(|(k, v)| (PathBuf::from(k), v.to_string())).collect();
+    fn found(env: &[(&str, &str)], files: &[(&str, &str)], sockets: &[&str]) -> Vec<Candidate> {
+        let env: HashMap<String, String> = env
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
+        let files: HashMap<PathBuf, String> = files
+            .iter()
+            .map(|(k, v)| (PathBuf::from(k), v.to_string()))
+            .collect();
         candidates(
             &|name| env.get(name).cloned(),
             Some(Path::new("/home/u")),
@@ -438,7 +436,11 @@ mod tests {
     #[test]
     fn docker_host_is_the_only_one() {
         let all = found(
-            &[("DOCKER_HOST", "tcp://u:secret@10.0.0.1:2376/"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CONTEXT", "x")],
+            &[
+                ("DOCKER_HOST", "tcp://u:secret@10.0.0.1:2376/"),
+                ("DOCKER_TLS_VERIFY", "1"),
+                ("DOCKER_CONTEXT", "x"),
+            ],
             &[],
             &["/var/run/docker.sock"],
         );
@@ -453,8 +455,14 @@ mod tests {
     fn a_context_is_read_from_the_cli_store() {
         let meta = format!("/home/u/.docker/contexts/meta/{COLIMA}/meta.json");
         let files = [
-            ("/home/u/.docker/config.json", r#"{"auths":{},"currentContext":"colima"}"#),
-            (meta.as_str(), r#"{"Name":"colima","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///home/u/.colima/default/docker.sock","SkipTLSVerify":false}}}"#),
+            (
+                "/home/u/.docker/config.json",
+                r#"{"auths":{},"currentContext":"colima"}"#,
+            ),
+            (
+                meta.as_str(),
+                r#"{"Name":"colima","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///home/u/.colima/default/docker.sock","SkipTLSVerify":false}}}"#,
+            ),
         ];
         let all = found(&[], &files, &["/var/run/docker.sock"]);
         assert_eq!(all.len(), 1);
@@ -462,10 +470,23 @@ mod tests {
         assert_eq!(all[0].address, "unix:///home/u/.colima/default/docker.sock");
         assert!(all[0].is_local() && all[0].problem.is_none());
         // `DOCKER_CONTEXT=default` overrides the current one.
-        let all = found(&[("DOCKER_CONTEXT", "default")], &files, &["/var/run/docker.sock"]);
+        let all = found(
+            &[("DOCKER_CONTEXT", "default")],
+            &files,
+            &["/var/run/docker.sock"],
+        );
         assert_eq!(all[0].how, "default socket");
-        let all = found(&[("DOCKER_CONTEXT", "gone")], &files, &["/var/run/docker.sock"]);
-        assert!(all[0].problem.as_deref().is_some_and(|p| p.contains("no such context")));
+        let all = found(
+            &[("DOCKER_CONTEXT", "gone")],
+            &files,
+            &["/var/run/docker.sock"],
+        );
+        assert!(
+            all[0]
+                .problem
+                .as_deref()
+                .is_some_and(|p| p.contains("no such context"))
+        );
     }
 
     #[test]
@@ -485,7 +506,14 @@ mod tests {
         let how: Vec<&str> = all.iter().map(|c| c.how.as_str()).collect();
         assert_eq!(
             how,
-            ["default socket", "rootless Docker", "Docker Desktop", "Colima", "rootless Podman", "OrbStack"]
+            [
+                "default socket",
+                "rootless Docker",
+                "Docker Desktop",
+                "Colima",
+                "rootless Podman",
+                "OrbStack"
+            ]
         );
         assert!(all.iter().all(|c| !c.explicit));
         assert!(found(&[], &[], &[]).is_empty());
@@ -499,7 +527,10 @@ mod tests {
             .body(bollard::body_full(bytes::Bytes::new()))
             .expect("a request");
         let request = adapt(request, ApiVersion(1, 41));
-        assert_eq!(request.uri().to_string(), "unix://2f76/v1.41/containers/json?all=true");
+        assert_eq!(
+            request.uri().to_string(),
+            "unix://2f76/v1.41/containers/json?all=true"
+        );
         assert_eq!(request.headers()["x-registry-auth"], "a-b_c==");
     }
 
@@ -521,7 +552,10 @@ mod tests {
             ("https://127.0.0.1:1", "DOCKER_CERT_PATH"),
         ] {
             let candidate = Candidate::new("DOCKER_HOST", address, true);
-            let why = Engine::connect_to(&candidate).await.map(|_| ()).unwrap_err();
+            let why = Engine::connect_to(&candidate)
+                .await
+                .map(|_| ())
+                .unwrap_err();
             assert!(why.contains(says), "{address}: {why}");
         }
     }

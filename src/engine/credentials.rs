@@ -101,8 +101,10 @@ fn stored(config: &Config, key: &str) -> Option<Credentials> {
     })?;
     let (username, password) = match decode_base64(&auth.auth)
         .and_then(|b| String::from_utf8(b).ok())
-        .and_then(|t| t.split_once(':').map(|(u, p)| (u.to_string(), p.to_string())))
-    {
+        .and_then(|t| {
+            t.split_once(':')
+                .map(|(u, p)| (u.to_string(), p.to_string()))
+        }) {
         Some((u, p)) => (u, p.trim_end_matches('\0').to_string()),
         None => (auth.username.clone(), auth.password.clone()),
     };
@@ -152,7 +154,10 @@ async fn ask_helper(helper: &str, key: &str) -> Result<Option<Credentials>, Stri
         return if said.contains("not found") {
             Ok(None)
         } else {
-            Err(format!("credential helper `{program}` failed ({})", output.status))
+            Err(format!(
+                "credential helper `{program}` failed ({})",
+                output.status
+            ))
         };
     }
     let given: Given = serde_json::from_slice(&output.stdout)
@@ -223,8 +228,13 @@ mod tests {
 
     #[test]
     fn helpers() {
-        let c = config(r#"{"credsStore":"desktop","credHelpers":{"123.dkr.ecr.eu-west-1.amazonaws.com":"ecr-login"}}"#);
-        assert_eq!(helper_for(&c, "123.dkr.ecr.eu-west-1.amazonaws.com"), Some("ecr-login"));
+        let c = config(
+            r#"{"credsStore":"desktop","credHelpers":{"123.dkr.ecr.eu-west-1.amazonaws.com":"ecr-login"}}"#,
+        );
+        assert_eq!(
+            helper_for(&c, "123.dkr.ecr.eu-west-1.amazonaws.com"),
+            Some("ecr-login")
+        );
         assert_eq!(helper_for(&c, "r.example"), Some("desktop"));
         assert_eq!(helper_for(&config("{}"), "r.example"), None);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::build::BuildFailure;
+use super::build_progress::BuildFailure;
 use super::connect::Candidate;
 
 /// A failed call to the engine.
@@ -154,7 +154,8 @@ pub(super) fn classify(doing: &str, status: Option<u16>, message: &str) -> Engin
         return EngineError::PortInUse { address, port };
     }
     let lower = message.to_ascii_lowercase();
-    if lower.contains("pool overlaps with other one") || lower.contains("is already used on the host")
+    if lower.contains("pool overlaps with other one")
+        || lower.contains("is already used on the host")
     {
         return EngineError::AddressPoolOverlap {
             message: message.to_string(),
@@ -212,17 +213,23 @@ pub(super) fn classify(doing: &str, status: Option<u16>, message: &str) -> Engin
 }
 
 static BIND_SOURCE: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(r"(?:bind source path does not exist: |statfs |source path )([^:\s][^:]*?)(?:$|:? (?:no such file or directory|does not exist)|: no such file)")
+    compiled(
+        r"(?:bind source path does not exist: |statfs |source path )([^:\s][^:]*?)(?:$|:? (?:no such file or directory|does not exist)|: no such file)",
+    )
 });
 static NO_SUCH_IMAGE: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(r"(?i)(?:no such image: |unable to find image '|unable to find image |^)(\S+?)(?:'|: image not known|: no such image|$)")
+    compiled(
+        r"(?i)(?:no such image: |unable to find image '|unable to find image |^)(\S+?)(?:'|: image not known|: no such image|$)",
+    )
 });
 static HOST_PORT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     vec![
         compiled(r"Bind for (\S+):(\d+) failed"),
         compiled(r"listen (?:tcp|udp|sctp)[46]? (\S*):(\d+): "),
         compiled(r"host port (?:for )?(\d+\.\d+\.\d+\.\d+|\[[^\]]*\]):(\d+)"),
-        compiled(r"[Pp]orts? (?:are not available|is not available)[^0-9\[]*(\d+\.\d+\.\d+\.\d+|\[[^\]]*\]):(\d+)"),
+        compiled(
+            r"[Pp]orts? (?:are not available|is not available)[^0-9\[]*(\d+\.\d+\.\d+\.\d+|\[[^\]]*\]):(\d+)",
+        ),
     ]
 });
 static NAME_IN_USE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
@@ -236,13 +243,19 @@ static NAME_IN_USE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 static NOT_FOUND: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     vec![
         (compiled(r"(?i)no such container: (\S+)"), "container"),
-        (compiled(r#"(?i)no container with (?:name or )?id "?([^"\s]+)"?"#), "container"),
+        (
+            compiled(r#"(?i)no container with (?:name or )?id "?([^"\s]+)"?"#),
+            "container",
+        ),
         (compiled(r"(?i)no such exec(?: instance)?: (\S+)"), "exec"),
         (compiled(r"(?i)^(?:get )?(\S+): no such volume"), "volume"),
         (compiled(r"(?i)no such volume: (\S+)"), "volume"),
         (compiled(r"(?i)network (\S+) not found"), "network"),
         (compiled(r"(?i)no such network: (\S+)"), "network"),
-        (compiled(r"(?i)unable to find network with name or id (\S+?):"), "network"),
+        (
+            compiled(r"(?i)unable to find network with name or id (\S+?):"),
+            "network",
+        ),
         (
             compiled(r"(?i)could not find the file (.+) in container"),
             "path",
@@ -306,16 +319,47 @@ mod tests {
     #[test]
     fn ports_in_use_from_each_engine() {
         for (text, address, port) in [
-            ("driver failed programming external connectivity on endpoint eng-a (8f3c): Bind for 0.0.0.0:8080 failed: port is already allocated", "0.0.0.0", 8080),
-            ("driver failed programming external connectivity on endpoint web (ab): Error starting userland proxy: listen tcp4 127.0.0.1:5432: bind: address already in use", "127.0.0.1", 5432),
-            ("failed to set up container networking: driver failed programming external connectivity on endpoint web (ab): failed to bind host port for 0.0.0.0:8080:172.18.0.2:80/tcp: address already in use", "0.0.0.0", 8080),
-            ("failed to bind host port 127.0.0.1:8080/tcp: address already in use", "127.0.0.1", 8080),
-            ("driver failed programming external connectivity on endpoint w (1): Bind for :::8080 failed: port is already allocated", "::", 8080),
-            ("rootlessport listen tcp 0.0.0.0:8080: bind: address already in use", "0.0.0.0", 8080),
-            ("Ports are not available: exposing port TCP 0.0.0.0:3000 -> 127.0.0.1:0: listen tcp 0.0.0.0:3000: bind: address already in use", "0.0.0.0", 3000),
+            (
+                "driver failed programming external connectivity on endpoint eng-a (8f3c): Bind for 0.0.0.0:8080 failed: port is already allocated",
+                "0.0.0.0",
+                8080,
+            ),
+            (
+                "driver failed programming external connectivity on endpoint web (ab): Error starting userland proxy: listen tcp4 127.0.0.1:5432: bind: address already in use",
+                "127.0.0.1",
+                5432,
+            ),
+            (
+                "failed to set up container networking: driver failed programming external connectivity on endpoint web (ab): failed to bind host port for 0.0.0.0:8080:172.18.0.2:80/tcp: address already in use",
+                "0.0.0.0",
+                8080,
+            ),
+            (
+                "failed to bind host port 127.0.0.1:8080/tcp: address already in use",
+                "127.0.0.1",
+                8080,
+            ),
+            (
+                "driver failed programming external connectivity on endpoint w (1): Bind for :::8080 failed: port is already allocated",
+                "::",
+                8080,
+            ),
+            (
+                "rootlessport listen tcp 0.0.0.0:8080: bind: address already in use",
+                "0.0.0.0",
+                8080,
+            ),
+            (
+                "Ports are not available: exposing port TCP 0.0.0.0:3000 -> 127.0.0.1:0: listen tcp 0.0.0.0:3000: bind: address already in use",
+                "0.0.0.0",
+                3000,
+            ),
         ] {
             match at(500, text) {
-                EngineError::PortInUse { address: a, port: p } => {
+                EngineError::PortInUse {
+                    address: a,
+                    port: p,
+                } => {
                     assert_eq!((a.as_str(), p), (address, port), "{text}")
                 }
                 other => panic!("{text}: {other:?}"),
@@ -325,33 +369,71 @@ mod tests {
 
     #[test]
     fn names_subnets_and_mounts() {
-        let e = at(409, "Conflict. The container name \"/eng-a\" is already in use by container \"8f\". You have to remove (or rename) that container to be able to reuse that name.");
-        assert!(matches!(e, EngineError::NameInUse { ref name } if name == "eng-a"), "{e:?}");
+        let e = at(
+            409,
+            "Conflict. The container name \"/eng-a\" is already in use by container \"8f\". You have to remove (or rename) that container to be able to reuse that name.",
+        );
+        assert!(
+            matches!(e, EngineError::NameInUse { ref name } if name == "eng-a"),
+            "{e:?}"
+        );
         let e = at(409, "network with name eng-n already exists");
-        assert!(matches!(e, EngineError::NameInUse { ref name } if name == "eng-n"), "{e:?}");
+        assert!(
+            matches!(e, EngineError::NameInUse { ref name } if name == "eng-n"),
+            "{e:?}"
+        );
         let e = at(403, "Pool overlaps with other one on this address space");
         assert!(matches!(e, EngineError::AddressPoolOverlap { .. }), "{e:?}");
-        let e = at(500, "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network");
-        assert!(matches!(e, EngineError::AddressPoolExhausted { .. }), "{e:?}");
-        let e = at(400, "invalid mount config for type \"bind\": bind source path does not exist: /no/such");
-        assert!(matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such"), "{e:?}");
+        let e = at(
+            500,
+            "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+        );
+        assert!(
+            matches!(e, EngineError::AddressPoolExhausted { .. }),
+            "{e:?}"
+        );
+        let e = at(
+            400,
+            "invalid mount config for type \"bind\": bind source path does not exist: /no/such",
+        );
+        assert!(
+            matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such"),
+            "{e:?}"
+        );
         let e = at(500, "statfs /no/such: no such file or directory");
-        assert!(matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such"), "{e:?}");
+        assert!(
+            matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such"),
+            "{e:?}"
+        );
     }
 
     #[test]
     fn missing_things() {
         let e = at(404, "No such image: eng-none:latest");
-        assert!(matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-none:latest"), "{e:?}");
+        assert!(
+            matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-none:latest"),
+            "{e:?}"
+        );
         let e = at(404, "eng-none: image not known");
-        assert!(matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-none"), "{e:?}");
+        assert!(
+            matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-none"),
+            "{e:?}"
+        );
         for (text, kind, id) in [
             ("No such container: eng-x", "container", "eng-x"),
-            ("no container with name or ID \"eng-x\" found: no such container", "container", "eng-x"),
+            (
+                "no container with name or ID \"eng-x\" found: no such container",
+                "container",
+                "eng-x",
+            ),
             ("network eng-n not found", "network", "eng-n"),
             ("get eng-v: no such volume", "volume", "eng-v"),
             ("No such exec instance: 12", "exec", "12"),
-            ("Could not find the file /nope in container eng-a", "path", "/nope"),
+            (
+                "Could not find the file /nope in container eng-a",
+                "path",
+                "/nope",
+            ),
         ] {
             let e = at(404, text);
             assert!(e.is_not_found(), "{text}");
@@ -364,11 +446,27 @@ mod tests {
 
     #[test]
     fn the_rest_keeps_the_engines_words() {
-        let e = at(409, "You cannot remove a running container 8f. Stop the container before attempting removal or force remove");
+        let e = at(
+            409,
+            "You cannot remove a running container 8f. Stop the container before attempting removal or force remove",
+        );
         assert!(e.is_conflict());
-        let e = at(500, "OCI runtime create failed: exec: \"nope\": executable file not found in $PATH: unknown");
-        assert_eq!(e.to_string(), "starting container `web`: OCI runtime create failed: exec: \"nope\": executable file not found in $PATH: unknown");
-        assert!(at(403, "mounts denied: the path /x is not shared").to_string().contains("refused"));
-        assert_eq!(at(500, "").to_string(), "starting container `web`: the engine answered with status 500");
+        let e = at(
+            500,
+            "OCI runtime create failed: exec: \"nope\": executable file not found in $PATH: unknown",
+        );
+        assert_eq!(
+            e.to_string(),
+            "starting container `web`: OCI runtime create failed: exec: \"nope\": executable file not found in $PATH: unknown"
+        );
+        assert!(
+            at(403, "mounts denied: the path /x is not shared")
+                .to_string()
+                .contains("refused")
+        );
+        assert_eq!(
+            at(500, "").to_string(),
+            "starting container `web`: the engine answered with status 500"
+        );
     }
 }

@@ -161,9 +161,14 @@ mod tests {
 
     #[test]
     fn a_death() {
-        let e = read(r#"{"status":"die","id":"ab","from":"img","Type":"container","Action":"die","Actor":{"ID":"ab","Attributes":{"exitCode":"137","image":"img","name":"eng-a","my.label":"x"}},"scope":"local","time":1700000000,"timeNano":1700000000000000001}"#);
+        let e = read(
+            r#"{"status":"die","id":"ab","from":"img","Type":"container","Action":"die","Actor":{"ID":"ab","Attributes":{"exitCode":"137","image":"img","name":"eng-a","my.label":"x"}},"scope":"local","time":1700000000,"timeNano":1700000000000000001}"#,
+        );
         let e = e.expect("an event");
-        assert_eq!((e.action.as_str(), e.name.as_str(), e.exit_code), ("die", "eng-a", Some(137)));
+        assert_eq!(
+            (e.action.as_str(), e.name.as_str(), e.exit_code),
+            ("die", "eng-a", Some(137))
+        );
         assert_eq!(e.labels.len(), 1);
         assert_eq!(e.time_ns, 1_700_000_000_000_000_001);
     }

@@ -179,7 +179,9 @@ impl Engine {
             privileged: spec.privileged.then_some(true),
             ..Default::default()
         };
-        let made = self.call(&doing, self.docker.create_exec(id, config)).await?;
+        let made = self
+            .call(&doing, self.docker.create_exec(id, config))
+            .await?;
         let start = StartExecOptions {
             detach: false,
             tty: spec.tty,

@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::container::Health;
+use super::container_spec::Health;
 use super::error::from_bollard;
 use super::{Engine, EngineError, TarSource, credentials, label_filter};
 
@@ -95,9 +95,7 @@ impl Reference {
             _ => tag,
         };
         let (registry, repository) = match name.split_once('/') {
-            Some((first, rest))
-                if first.contains(['.', ':']) || first == "localhost" =>
-            {
+            Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
                 (first.to_string(), rest.to_string())
             }
             _ => ("docker.io".to_string(), name.to_string()),
@@ -132,7 +130,10 @@ impl Engine {
     /// The image, or `None` when the engine does not have it.
     pub async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError> {
         let doing = format!("looking at image `{reference}`");
-        match self.call(&doing, self.docker.inspect_image(reference)).await {
+        match self
+            .call(&doing, self.docker.inspect_image(reference))
+            .await
+        {
             Ok(image) => Ok(Some(read_image(image))),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(e),
@@ -187,10 +188,7 @@ impl Engine {
     }
 
     /// Loads what `docker save` wrote, and returns the names or ids it brought.
-    pub async fn load_image(
-        &self,
-        tar: impl Into<TarSource>,
-    ) -> Result<Vec<String>, EngineError> {
+    pub async fn load_image(&self, tar: impl Into<TarSource>) -> Result<Vec<String>, EngineError> {
         let doing = "loading an image archive";
         let (body, failure) = tar.into().into_body();
         let mut said = self
@@ -432,9 +430,14 @@ mod tests {
         );
         let text = e.to_string();
         assert!(matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "redis:7"));
-        assert!(text.contains("the registry `docker.io` could not be reached"), "{text}");
+        assert!(
+            text.contains("the registry `docker.io` could not be reached"),
+            "{text}"
+        );
         assert!(text.contains("anonymously"), "{text}");
-        assert!(!registry_unreachable("manifest for redis:99 not found: manifest unknown"));
+        assert!(!registry_unreachable(
+            "manifest for redis:99 not found: manifest unknown"
+        ));
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl Engine {
                 .cgroup_version
                 .and_then(|v| v.to_string().parse().ok())
                 .unwrap_or(1),
-            cgroup_driver: info.cgroup_driver.map(|d| d.to_string()).unwrap_or_default(),
+            cgroup_driver: info
+                .cgroup_driver
+                .map(|d| d.to_string())
+                .unwrap_or_default(),
             root_dir: info.docker_root_dir.unwrap_or_default(),
             rootless: security_options.iter().any(|o| o.contains("name=rootless")),
             security_options,

@@ -52,7 +52,8 @@ fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
         header.set_cksum();
-        tar.append_data(&mut header, name, text.as_bytes()).expect("a tar entry");
+        tar.append_data(&mut header, name, text.as_bytes())
+            .expect("a tar entry");
     }
     tar.into_inner().expect("a tar")
 }
@@ -93,7 +94,10 @@ async fn connects_and_tells_about_itself() {
 #[ignore = "needs a container engine"]
 async fn a_container_from_creation_to_removal() {
     let engine = engine().await;
-    let mut events = engine.events(&[("eng.test", "eng-life")]).await.expect("events");
+    let mut events = engine
+        .events(&[("eng.test", "eng-life")])
+        .await
+        .expect("events");
     let mut spec = fresh(&engine, "eng-life").await;
     spec.command = sh("echo out; echo err >&2; exec sleep 300");
     spec.env = words("A=1 B=two");
@@ -121,15 +125,37 @@ async fn a_container_from_creation_to_removal() {
         Err(EngineError::NameInUse { ref name }) if name == "eng-life"
     ));
     engine.start(&id).await.expect("started");
-    let state = engine.inspect("eng-life").await.expect("state").expect("it exists");
+    let state = engine
+        .inspect("eng-life")
+        .await
+        .expect("state")
+        .expect("it exists");
     assert!(state.running && state.pid > 0 && state.started_at.is_some());
     assert_eq!(state.ports.len(), 1);
     assert!(state.ports[0].host > 0 && state.ports[0].container == 8080);
     assert!(state.env.contains(&"B=two".to_string()));
-    assert!(state.mounts.iter().any(|m| m.target == "/scratch" && m.kind == "tmpfs"));
-    assert_eq!((state.memory, state.log_driver.as_str()), (64 << 20, "json-file"));
-    let listed = engine.containers(&[("eng.test", "eng-life")], false).await.expect("a list");
-    assert_eq!((listed.len(), listed[0].name.as_str(), listed[0].state.as_str()), (1, "eng-life", "running"));
+    assert!(
+        state
+            .mounts
+            .iter()
+            .any(|m| m.target == "/scratch" && m.kind == "tmpfs")
+    );
+    assert_eq!(
+        (state.memory, state.log_driver.as_str()),
+        (64 << 20, "json-file")
+    );
+    let listed = engine
+        .containers(&[("eng.test", "eng-life")], false)
+        .await
+        .expect("a list");
+    assert_eq!(
+        (
+            listed.len(),
+            listed[0].name.as_str(),
+            listed[0].state.as_str()
+        ),
+        (1, "eng-life", "running")
+    );
     assert_eq!(listed[0].ports, state.ports);
 
     let mut seen = Vec::new();
@@ -142,10 +168,24 @@ async fn a_container_from_creation_to_removal() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), healthy).await.expect("healthy in time");
-    assert_eq!(&seen[..2], ["create", "start"], "nothing before the subscription is lost");
-    let health = engine.inspect(&id).await.expect("state").and_then(|s| s.health).expect("health");
-    assert_eq!((health.status.as_str(), health.last_exit_code), ("healthy", Some(0)));
+    tokio::time::timeout(Duration::from_secs(10), healthy)
+        .await
+        .expect("healthy in time");
+    assert_eq!(
+        &seen[..2],
+        ["create", "start"],
+        "nothing before the subscription is lost"
+    );
+    let health = engine
+        .inspect(&id)
+        .await
+        .expect("state")
+        .and_then(|s| s.health)
+        .expect("health");
+    assert_eq!(
+        (health.status.as_str(), health.last_exit_code),
+        ("healthy", Some(0))
+    );
 
     let waiting = tokio::spawn({
         let (engine, id) = (engine.clone(), id.clone());
@@ -154,9 +194,20 @@ async fn a_container_from_creation_to_removal() {
     engine.stop(&id, 5, Some("SIGINT")).await.expect("stopped");
     assert_eq!(waiting.await.expect("task").expect("code"), 130);
     assert_eq!(engine.wait(&id).await.expect("code, later"), 130);
-    engine.stop(&id, 5, None).await.expect("stopping twice is fine");
-    engine.stop(&id, 5, Some("SIGINT")).await.expect("also with a signal");
-    assert!(engine.kill(&id, "SIGTERM").await.is_err_and(|e| e.is_conflict()));
+    engine
+        .stop(&id, 5, None)
+        .await
+        .expect("stopping twice is fine");
+    engine
+        .stop(&id, 5, Some("SIGINT"))
+        .await
+        .expect("also with a signal");
+    assert!(
+        engine
+            .kill(&id, "SIGTERM")
+            .await
+            .is_err_and(|e| e.is_conflict())
+    );
     let died = async {
         while let Some(Ok(event)) = events.next().await {
             if event.action == "die" {
@@ -165,11 +216,26 @@ async fn a_container_from_creation_to_removal() {
         }
         panic!("no die event");
     };
-    let died = tokio::time::timeout(Duration::from_secs(5), died).await.expect("in time");
-    assert_eq!((died.exit_code, died.name.as_str()), (Some(130), "eng-life"));
+    let died = tokio::time::timeout(Duration::from_secs(5), died)
+        .await
+        .expect("in time");
+    assert_eq!(
+        (died.exit_code, died.name.as_str()),
+        (Some(130), "eng-life")
+    );
     assert_eq!(died.labels["eng.test"], "eng-life");
-    assert!(engine.remove_container(&id, true, true).await.expect("removed"));
-    assert!(!engine.remove_container(&id, true, true).await.expect("gone"));
+    assert!(
+        engine
+            .remove_container(&id, true, true)
+            .await
+            .expect("removed")
+    );
+    assert!(
+        !engine
+            .remove_container(&id, true, true)
+            .await
+            .expect("gone")
+    );
     assert!(engine.inspect(&id).await.expect("inspect").is_none());
     assert!(engine.start(&id).await.is_err_and(|e| e.is_not_found()));
 }
@@ -189,15 +255,27 @@ async fn a_container_that_ignores_the_signal_is_killed_after_the_timeout() {
     assert!(started.elapsed() >= Duration::from_secs(1));
     assert_eq!(engine.wait(&id).await.expect("code"), 137);
     engine.restart(&id, 1).await.expect("restarted");
-    assert!(engine.inspect(&id).await.expect("state").is_some_and(|s| s.running));
-    engine.remove_container(&id, true, true).await.expect("removed");
+    assert!(
+        engine
+            .inspect(&id)
+            .await
+            .expect("state")
+            .is_some_and(|s| s.running)
+    );
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
 }
 
 #[tokio::test]
 #[ignore = "needs a container engine"]
 async fn a_container_out_of_memory() {
     let engine = engine().await;
-    let mut events = engine.events(&[("eng.test", "eng-oom")]).await.expect("events");
+    let mut events = engine
+        .events(&[("eng.test", "eng-oom")])
+        .await
+        .expect("events");
     let mut spec = fresh(&engine, "eng-oom").await;
     spec.memory = Some(32 << 20);
     spec.memory_swap = spec.memory;
@@ -221,7 +299,10 @@ async fn a_container_out_of_memory() {
         }
     }
     assert!(seen.contains(&"oom".to_string()), "{seen:?}");
-    engine.remove_container(&id, true, true).await.expect("removed");
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
 }
 
 /// The engine itself sometimes leaves the last line out of a followed log.
@@ -234,12 +315,21 @@ async fn a_followed_log_has_its_last_words() {
         spec.command = sh("echo one; printf last");
         let id = engine.create_container(&spec).await.expect("created");
         engine.start(&id).await.expect("started");
-        let log = engine.logs(&id, LogOptions { follow: true, ..Default::default() });
+        let log = engine.logs(
+            &id,
+            LogOptions {
+                follow: true,
+                ..Default::default()
+            },
+        );
         let lines: Vec<LogChunk> = log.map(|c| c.expect("a line")).collect().await;
         let text: Vec<&str> = lines.iter().map(|c| c.line.as_str()).collect();
         assert_eq!(text, ["one", "last"], "round {round}");
         assert!(lines.iter().all(|c| c.time.is_none()));
-        engine.remove_container(&id, true, true).await.expect("removed");
+        engine
+            .remove_container(&id, true, true)
+            .await
+            .expect("removed");
     }
 }
 
@@ -259,7 +349,14 @@ async fn logs_in_lines() {
         async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let mut all = Vec::new();
-            let mut log = engine.logs(&id, LogOptions { follow: true, timestamps: true, ..Default::default() });
+            let mut log = engine.logs(
+                &id,
+                LogOptions {
+                    follow: true,
+                    timestamps: true,
+                    ..Default::default()
+                },
+            );
             while let Some(chunk) = log.next().await {
                 all.push(chunk.expect("a line"));
             }
@@ -268,17 +365,43 @@ async fn logs_in_lines() {
     });
     engine.start(&id).await.expect("started");
     engine.wait(&id).await.expect("ended");
-    let all = tokio::time::timeout(Duration::from_secs(5), following).await.expect("log ends").expect("task");
+    let all = tokio::time::timeout(Duration::from_secs(5), following)
+        .await
+        .expect("log ends")
+        .expect("task");
     let stdout: Vec<&LogChunk> = all.iter().filter(|c| c.stream == Stream::Stdout).collect();
-    assert_eq!(stdout.len(), 4, "{:?}", stdout.iter().map(|c| c.line.len()).collect::<Vec<_>>());
+    assert_eq!(
+        stdout.len(),
+        4,
+        "{:?}",
+        stdout.iter().map(|c| c.line.len()).collect::<Vec<_>>()
+    );
     assert_eq!(stdout[1].line.len(), 40_007);
     assert_eq!(stdout[2].line, "bad \u{fffd} byte");
     assert_eq!(stdout[3].line, "last");
-    assert!(all.iter().all(|c| c.time.as_deref().is_some_and(|t| t.ends_with('Z'))));
-    assert!(all.iter().any(|c| c.stream == Stream::Stderr && c.line == "two"));
-    let tail: Vec<_> = engine.logs(&id, LogOptions { tail: Some(1), ..Default::default() }).collect().await;
+    assert!(
+        all.iter()
+            .all(|c| c.time.as_deref().is_some_and(|t| t.ends_with('Z')))
+    );
+    assert!(
+        all.iter()
+            .any(|c| c.stream == Stream::Stderr && c.line == "two")
+    );
+    let tail: Vec<_> = engine
+        .logs(
+            &id,
+            LogOptions {
+                tail: Some(1),
+                ..Default::default()
+            },
+        )
+        .collect()
+        .await;
     assert_eq!(tail.len(), 1);
-    engine.remove_container(&id, true, true).await.expect("removed");
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
 
     let mut spec = fresh(&engine, "eng-logs-tty").await;
     spec.tty = true;
@@ -286,12 +409,28 @@ async fn logs_in_lines() {
     let id = engine.create_container(&spec).await.expect("created");
     engine.start(&id).await.expect("started");
     engine.wait(&id).await.expect("ended");
-    let log: Vec<_> = engine.logs(&id, LogOptions { timestamps: true, ..Default::default() }).collect().await;
+    let log: Vec<_> = engine
+        .logs(
+            &id,
+            LogOptions {
+                timestamps: true,
+                ..Default::default()
+            },
+        )
+        .collect()
+        .await;
     let lines: Vec<String> = log.into_iter().map(|c| c.expect("a line").line).collect();
     assert_eq!(lines, ["one", "two", "end"]);
-    engine.remove_container(&id, true, true).await.expect("removed");
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
     let mut none = engine.logs("eng-no-such", LogOptions::default());
-    assert!(none.next().await.is_some_and(|r| r.is_err_and(|e| e.is_not_found())));
+    assert!(
+        none.next()
+            .await
+            .is_some_and(|r| r.is_err_and(|e| e.is_not_found()))
+    );
 }
 
 #[tokio::test]
@@ -317,26 +456,41 @@ async fn commands_in_a_container() {
         }
     };
     let started = Instant::now();
-    let result = run(sh("pwd; echo $X; echo bad >&2; exit 3"), None).await.expect("result");
+    let result = run(sh("pwd; echo $X; echo bad >&2; exit 3"), None)
+        .await
+        .expect("result");
     println!("exec: {:?}", started.elapsed());
     assert_eq!(result.exit_code, 3);
     assert_eq!(result.stdout_text(), "/tmp\nfrom-env\n");
     assert_eq!(result.stderr_text(), "bad\n");
     let big = vec![b'x'; 3_000_000];
-    let result = run(sh("wc -c"), Some(big)).await.expect("stdin reaches its end");
+    let result = run(sh("wc -c"), Some(big))
+        .await
+        .expect("stdin reaches its end");
     assert_eq!(result.stdout_text().trim(), "3000000");
-    let result = run(sh("head -c 5000000 /dev/zero"), None).await.expect("much output");
+    let result = run(sh("head -c 5000000 /dev/zero"), None)
+        .await
+        .expect("much output");
     assert_eq!(result.stdout.len(), 5_000_000);
-    let mut slow = ExecSpec { command: words("sleep 30"), ..Default::default() };
+    let mut slow = ExecSpec {
+        command: words("sleep 30"),
+        ..Default::default()
+    };
     slow.deadline = Some(Duration::from_millis(300));
-    assert!(matches!(engine.exec(&id, slow).await, Err(EngineError::Timeout { .. })));
+    assert!(matches!(
+        engine.exec(&id, slow).await,
+        Err(EngineError::Timeout { .. })
+    ));
     let missing = run(Some(words("/no/such/program --password=secret")), None).await;
     println!("missing program: {missing:?}");
     if let Err(e) = missing {
         assert!(!e.to_string().contains("secret"), "{e}");
     }
 
-    let spec = ExecSpec { command: words("cat"), ..Default::default() };
+    let spec = ExecSpec {
+        command: words("cat"),
+        ..Default::default()
+    };
     let mut open = engine.exec_attached(&id, spec).await.expect("attached");
     let mut times = Vec::new();
     for _ in 0..50 {
@@ -353,20 +507,43 @@ async fn commands_in_a_container() {
     open.input.shutdown().await.expect("closed");
     assert!(open.output.next().await.is_none());
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(engine.exec_exit_code(&open.id).await.expect("looked"), Some(0));
+    assert_eq!(
+        engine.exec_exit_code(&open.id).await.expect("looked"),
+        Some(0)
+    );
 
-    let spec = ExecSpec { command: words("sh -i"), tty: true, ..Default::default() };
+    let spec = ExecSpec {
+        command: words("sh -i"),
+        tty: true,
+        ..Default::default()
+    };
     let mut open = engine.exec_attached(&id, spec).await.expect("a terminal");
-    engine.exec_resize(&open.id, 101, 33).await.expect("resized");
-    open.input.write_all(b"stty size; exit 7\n").await.expect("written");
+    engine
+        .exec_resize(&open.id, 101, 33)
+        .await
+        .expect("resized");
+    open.input
+        .write_all(b"stty size; exit 7\n")
+        .await
+        .expect("written");
     let mut text = Vec::new();
     while let Some(piece) = open.output.next().await {
         text.extend_from_slice(&piece.expect("bytes").bytes);
     }
-    assert!(String::from_utf8_lossy(&text).contains("33 101"), "{:?}", String::from_utf8_lossy(&text));
+    assert!(
+        String::from_utf8_lossy(&text).contains("33 101"),
+        "{:?}",
+        String::from_utf8_lossy(&text)
+    );
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(engine.exec_exit_code(&open.id).await.expect("looked"), Some(7));
-    engine.remove_container(&id, true, true).await.expect("removed");
+    assert_eq!(
+        engine.exec_exit_code(&open.id).await.expect("looked"),
+        Some(7)
+    );
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
     let late = run(Some(words("true")), None).await;
     assert!(late.is_err_and(|e| e.is_not_found()));
 }
@@ -378,7 +555,11 @@ async fn files_in_and_out() {
     let spec = fresh(&engine, "eng-copy").await;
     let id = engine.create_container(&spec).await.expect("created");
     engine
-        .put_archive(&id, "/srv", archive(&[("a.txt", "hello"), ("d/b.txt", "deep")]))
+        .put_archive(
+            &id,
+            "/srv",
+            archive(&[("a.txt", "hello"), ("d/b.txt", "deep")]),
+        )
         .await
         .expect("into a container that never ran");
     let produced = TarSource::produce(|out| {
@@ -387,38 +568,80 @@ async fn files_in_and_out() {
         header.set_size(2_000_000);
         header.set_mode(0o600);
         header.set_cksum();
-        tar.append_data(&mut header, "big", std::io::Read::take(std::io::repeat(7), 2_000_000))?;
+        tar.append_data(
+            &mut header,
+            "big",
+            std::io::Read::take(std::io::repeat(7), 2_000_000),
+        )?;
         tar.finish()
     });
-    engine.put_archive(&id, "/srv", produced).await.expect("a stream");
+    engine
+        .put_archive(&id, "/srv", produced)
+        .await
+        .expect("a stream");
     engine.start(&id).await.expect("started");
     let mut times = Vec::new();
     for _ in 0..10 {
         let started = Instant::now();
-        engine.put_archive(&id, "/srv", archive(&[("a.txt", "again")])).await.expect("into a running one");
+        engine
+            .put_archive(&id, "/srv", archive(&[("a.txt", "again")]))
+            .await
+            .expect("into a running one");
         times.push(started.elapsed());
     }
     times.sort();
     println!("put_archive: median {:?}", times[5]);
-    let out = engine.get_archive_bytes(&id, "/srv/d", 1 << 20).await.expect("out again");
+    let out = engine
+        .get_archive_bytes(&id, "/srv/d", 1 << 20)
+        .await
+        .expect("out again");
     let mut names = Vec::new();
     for entry in tar::Archive::new(&out[..]).entries().expect("entries") {
-        names.push(entry.expect("entry").path().expect("path").display().to_string());
+        names.push(
+            entry
+                .expect("entry")
+                .path()
+                .expect("path")
+                .display()
+                .to_string(),
+        );
     }
     assert!(names.contains(&"d/b.txt".to_string()), "{names:?}");
-    assert!(engine.get_archive_bytes(&id, "/srv/big", 1000).await.is_err());
-    assert!(engine.get_archive_bytes(&id, "/no/such", 1000).await.is_err_and(|e| e.is_not_found()));
-    let e = engine.put_archive(&id, "/no/such", archive(&[])).await.expect_err("no folder");
+    assert!(
+        engine
+            .get_archive_bytes(&id, "/srv/big", 1000)
+            .await
+            .is_err()
+    );
+    assert!(
+        engine
+            .get_archive_bytes(&id, "/no/such", 1000)
+            .await
+            .is_err_and(|e| e.is_not_found())
+    );
+    let e = engine
+        .put_archive(&id, "/no/such", archive(&[]))
+        .await
+        .expect_err("no folder");
     assert!(e.is_not_found(), "{e:?}");
     let failing = TarSource::produce(|out| {
         std::io::Write::write_all(out, &[0; 100])?;
         Err(std::io::Error::other("disk gone"))
     });
-    let e = engine.put_archive(&id, "/srv", failing).await.expect_err("producer failed");
+    let e = engine
+        .put_archive(&id, "/srv", failing)
+        .await
+        .expect_err("producer failed");
     assert!(e.to_string().contains("disk gone"), "{e}");
     let changes = engine.changes(&id).await.expect("changes");
-    assert!(changes.contains(&Change { path: "/srv/a.txt".into(), kind: ChangeKind::Added }));
-    engine.remove_container(&id, true, true).await.expect("removed");
+    assert!(changes.contains(&Change {
+        path: "/srv/a.txt".into(),
+        kind: ChangeKind::Added
+    }));
+    engine
+        .remove_container(&id, true, true)
+        .await
+        .expect("removed");
 }
 
 #[tokio::test]
@@ -437,25 +660,63 @@ async fn networks_and_volumes() {
         ..Default::default()
     };
     engine.create_network(&spec).await.expect("a network");
-    assert!(engine.create_network(&spec).await.is_err_and(|e| e.is_conflict()));
-    let overlap = NetworkSpec { name: "eng-nb".into(), ..spec.clone() };
+    assert!(
+        engine
+            .create_network(&spec)
+            .await
+            .is_err_and(|e| e.is_conflict())
+    );
+    let overlap = NetworkSpec {
+        name: "eng-nb".into(),
+        ..spec.clone()
+    };
     let e = engine.create_network(&overlap).await.expect_err("overlap");
     assert!(matches!(e, EngineError::AddressPoolOverlap { .. }), "{e:?}");
-    let other = NetworkSpec { name: "eng-nb".into(), internal: true, labels: labels("net"), ..Default::default() };
-    engine.create_network(&other).await.expect("a second network");
+    let other = NetworkSpec {
+        name: "eng-nb".into(),
+        internal: true,
+        labels: labels("net"),
+        ..Default::default()
+    };
+    engine
+        .create_network(&other)
+        .await
+        .expect("a second network");
     let found = engine.networks(&[("eng.test", "net")]).await.expect("list");
     assert_eq!(found.len(), 2);
     assert!(found.iter().any(|n| n.name == "eng-nb" && n.internal));
-    assert!(engine.all_subnets().await.expect("subnets").contains(&"10.213.77.0/24".to_string()));
-    assert!(engine.network("eng-n").await.expect("lookup").is_none(), "names match whole");
+    assert!(
+        engine
+            .all_subnets()
+            .await
+            .expect("subnets")
+            .contains(&"10.213.77.0/24".to_string())
+    );
+    assert!(
+        engine.network("eng-n").await.expect("lookup").is_none(),
+        "names match whole"
+    );
 
     let volume = engine
         .create_volume("eng-vol", &labels("vol"), None, &BTreeMap::new())
         .await
         .expect("a volume");
     assert!(!volume.mountpoint.is_empty());
-    assert_eq!(engine.volumes(&[("eng.test", "vol")]).await.expect("list").len(), 1);
-    assert!(engine.volume("eng-no-such").await.expect("lookup").is_none());
+    assert_eq!(
+        engine
+            .volumes(&[("eng.test", "vol")])
+            .await
+            .expect("list")
+            .len(),
+        1
+    );
+    assert!(
+        engine
+            .volume("eng-no-such")
+            .await
+            .expect("lookup")
+            .is_none()
+    );
 
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "from the host").expect("written");
@@ -468,7 +729,10 @@ async fn networks_and_volumes() {
     };
     a.extra_networks = vec![ExtraNetwork {
         name: "eng-nb".into(),
-        endpoint: Endpoint { aliases: vec!["inner".into()], ..Default::default() },
+        endpoint: Endpoint {
+            aliases: vec!["inner".into()],
+            ..Default::default()
+        },
     }];
     a.mounts = vec![
         MountSpec::Bind {
@@ -495,13 +759,30 @@ async fn networks_and_volumes() {
     let b = engine.create_container(&b).await.expect("a shared network");
     engine.start(&b).await.expect("started");
     let result = engine
-        .exec(&id, ExecSpec { command: sh("cat /conf/one; getent hosts db inner").unwrap_or_default(), ..Default::default() })
+        .exec(
+            &id,
+            ExecSpec {
+                command: sh("cat /conf/one; getent hosts db inner").unwrap_or_default(),
+                ..Default::default()
+            },
+        )
         .await
         .expect("result");
     let text = result.stdout_text();
-    assert!(text.starts_with("from the host") && text.contains("10.213.77.9"), "{text}");
-    assert!(engine.remove_volume("eng-vol", false).await.is_err_and(|e| e.is_conflict()));
-    engine.disconnect_network("eng-nb", &id, true).await.expect("disconnected");
+    assert!(
+        text.starts_with("from the host") && text.contains("10.213.77.9"),
+        "{text}"
+    );
+    assert!(
+        engine
+            .remove_volume("eng-vol", false)
+            .await
+            .is_err_and(|e| e.is_conflict())
+    );
+    engine
+        .disconnect_network("eng-nb", &id, true)
+        .await
+        .expect("disconnected");
 
     let mut missing = fresh(&engine, "eng-missing").await;
     missing.mounts = vec![MountSpec::Bind {
@@ -510,8 +791,14 @@ async fn networks_and_volumes() {
         read_only: false,
         propagation: None,
     }];
-    let e = engine.create_container(&missing).await.expect_err("no source");
-    assert!(matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such/eng"), "{e:?}");
+    let e = engine
+        .create_container(&missing)
+        .await
+        .expect_err("no source");
+    assert!(
+        matches!(e, EngineError::MountSourceMissing { ref path } if path == "/no/such/eng"),
+        "{e:?}"
+    );
     missing.mounts.clear();
     missing.network = NetworkMode::network("eng-no-such-net");
     let e = match engine.create_container(&missing).await {
@@ -523,13 +810,21 @@ async fn networks_and_volumes() {
     let _ = engine.remove_container("eng-missing", true, true).await;
 
     for id in [&b, &id] {
-        engine.remove_container(id, true, true).await.expect("removed");
+        engine
+            .remove_container(id, true, true)
+            .await
+            .expect("removed");
     }
     for name in ["eng-na", "eng-nb"] {
         assert!(engine.remove_network(name).await.expect("removed"));
     }
     assert!(!engine.remove_network("eng-na").await.expect("gone"));
-    assert!(engine.remove_volume("eng-vol", false).await.expect("removed"));
+    assert!(
+        engine
+            .remove_volume("eng-vol", false)
+            .await
+            .expect("removed")
+    );
     assert!(!engine.remove_volume("eng-vol", false).await.expect("gone"));
 }
 
@@ -558,11 +853,18 @@ async fn a_port_in_use() {
     };
     refused(on("eng-port-a", Some(port)).await, port);
     on("eng-port-b", None).await.expect("a free port");
-    let state = engine.inspect("eng-port-b").await.expect("state").expect("exists");
+    let state = engine
+        .inspect("eng-port-b")
+        .await
+        .expect("state")
+        .expect("exists");
     let second = state.ports[0].host;
     refused(on("eng-port-c", Some(second)).await, second);
     for name in ["eng-port-a", "eng-port-b", "eng-port-c"] {
-        engine.remove_container(name, true, true).await.expect("removed");
+        engine
+            .remove_container(name, true, true)
+            .await
+            .expect("removed");
     }
 }
 
@@ -573,17 +875,53 @@ async fn images() {
     let mut spec = fresh(&engine, "eng-none").await;
     spec.image = "eng-no-such-image:1".into();
     let e = engine.create_container(&spec).await.expect_err("no image");
-    assert!(matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-no-such-image:1"), "{e:?}");
-    assert!(engine.image("eng-no-such-image:1").await.expect("lookup").is_none());
-    let found = engine.image(&image()).await.expect("lookup").expect("the test image");
+    assert!(
+        matches!(e, EngineError::ImageNotFound { ref image, .. } if image == "eng-no-such-image:1"),
+        "{e:?}"
+    );
+    assert!(
+        engine
+            .image("eng-no-such-image:1")
+            .await
+            .expect("lookup")
+            .is_none()
+    );
+    let found = engine
+        .image(&image())
+        .await
+        .expect("lookup")
+        .expect("the test image");
     assert!(found.id.starts_with("sha256:") && found.size > 0 && found.created.is_some());
     engine.tag(&image(), "eng-tagged:1").await.expect("tagged");
-    assert!(engine.image("eng-tagged:1").await.expect("lookup").is_some());
-    assert!(engine.remove_image("eng-tagged:1", false).await.expect("removed"));
-    assert!(!engine.remove_image("eng-tagged:1", false).await.expect("gone"));
-    for name in ["eng-registry.invalid/x:1", "eng-no-such-image:1", "127.0.0.1:1/x"] {
+    assert!(
+        engine
+            .image("eng-tagged:1")
+            .await
+            .expect("lookup")
+            .is_some()
+    );
+    assert!(
+        engine
+            .remove_image("eng-tagged:1", false)
+            .await
+            .expect("removed")
+    );
+    assert!(
+        !engine
+            .remove_image("eng-tagged:1", false)
+            .await
+            .expect("gone")
+    );
+    for name in [
+        "eng-registry.invalid/x:1",
+        "eng-no-such-image:1",
+        "127.0.0.1:1/x",
+    ] {
         let started = Instant::now();
-        let e = engine.pull(name, None, &mut |_| {}).await.expect_err("no registry");
+        let e = engine
+            .pull(name, None, &mut |_| {})
+            .await
+            .expect_err("no registry");
         println!("pull {name}: {:?} {e}", started.elapsed());
         assert!(matches!(e, EngineError::ImageNotFound { .. }), "{e:?}");
     }
@@ -619,23 +957,43 @@ async fn builds_with_stages_args_caches_and_secrets() {
         target: Some("prod".into()),
         args: vec![("GREETING".into(), "good day & more".into())],
         labels: labels("built"),
-        secrets: vec![BuildSecret { id: "token".into(), bytes: Bytes::from_static(b"s3cret-\x00value") }],
+        secrets: vec![BuildSecret {
+            id: "token".into(),
+            bytes: Bytes::from_static(b"s3cret-\x00value"),
+        }],
         extra_hosts: vec!["db:10.0.0.1".into()],
         ..Default::default()
     };
     assert!(!format!("{request:?}").contains("s3cret"));
-    let fresh = BuildRequest { no_cache: true, ..request.clone() };
+    let fresh = BuildRequest {
+        no_cache: true,
+        ..request.clone()
+    };
     let (image_built, events) = built(&engine, fresh, &files).await;
     let id = image_built.expect("built").id;
     assert!(ran(&events, "RUN --mount=type=secret"), "{events:#?}");
-    assert!(events.iter().any(|e| matches!(e, BuildEvent::Log { line, .. } if line == "building")));
+    assert!(
+        events
+            .iter()
+            .any(|e| matches!(e, BuildEvent::Log { line, .. } if line == "building"))
+    );
     assert!(!ran(&events, "ENV MODE=dev"));
-    let info = engine.image("eng-built:prod").await.expect("lookup").expect("it is there");
+    let info = engine
+        .image("eng-built:prod")
+        .await
+        .expect("lookup")
+        .expect("it is there");
     assert_eq!(info.id, id);
     assert!(info.config.env.contains(&"MODE=prod".to_string()));
-    assert_eq!(info.config.exposed_ports, [(53, "udp".to_string()), (8080, "tcp".to_string())]);
+    assert_eq!(
+        info.config.exposed_ports,
+        [(53, "udp".to_string()), (8080, "tcp".to_string())]
+    );
     assert_eq!(info.config.user.as_deref(), Some("1000"));
-    assert_eq!(info.config.healthcheck.map(|h| h.interval), Some(Duration::from_secs(5)));
+    assert_eq!(
+        info.config.healthcheck.map(|h| h.interval),
+        Some(Duration::from_secs(5))
+    );
     assert_eq!(info.config.labels["eng.test"], "built");
 
     let _ = engine.remove_container("eng-built", true, true).await;
@@ -648,35 +1006,68 @@ async fn builds_with_stages_args_caches_and_secrets() {
     let container = engine.create_container(&spec).await.expect("created");
     engine.start(&container).await.expect("started");
     engine.wait(&container).await.expect("ended");
-    let lines: Vec<String> =
-        engine.logs(&container, LogOptions::default()).map(|c| c.expect("a line").line).collect().await;
+    let lines: Vec<String> = engine
+        .logs(&container, LogOptions::default())
+        .map(|c| c.expect("a line").line)
+        .collect()
+        .await;
     assert_eq!(lines[0], "good day & more");
     // sha256 of "s3cret-\0value": the bytes arrived whole.
-    assert!(lines[1].starts_with(&sha256(b"s3cret-\x00value")), "{lines:?}");
-    engine.remove_container(&container, true, true).await.expect("removed");
+    assert!(
+        lines[1].starts_with(&sha256(b"s3cret-\x00value")),
+        "{lines:?}"
+    );
+    engine
+        .remove_container(&container, true, true)
+        .await
+        .expect("removed");
 
     let mut times = Vec::new();
     for _ in 0..10 {
         let started = Instant::now();
         let (again, events) = built(&engine, request.clone(), &files).await;
         times.push(started.elapsed());
-        assert_eq!(again.expect("built").id, id, "a build without changes gives the same image");
+        assert_eq!(
+            again.expect("built").id,
+            id,
+            "a build without changes gives the same image"
+        );
         assert!(events.iter().any(|e| matches!(e, BuildEvent::Cached { name, .. } if name.contains("RUN --mount=type=cache"))), "{events:#?}");
         assert!(!ran(&events, "RUN"));
     }
     times.sort();
-    println!("build without changes: min {:?} median {:?} max {:?}", times[0], times[5], times[9]);
+    println!(
+        "build without changes: min {:?} median {:?} max {:?}",
+        times[0], times[5], times[9]
+    );
 
-    let without = BuildRequest { secrets: vec![], no_cache: true, ..request.clone() };
+    let without = BuildRequest {
+        secrets: vec![],
+        no_cache: true,
+        ..request.clone()
+    };
     let (missing, _) = built(&engine, without, &files).await;
-    println!("without the secret: {}", missing.expect_err("the shell cannot read it"));
+    println!(
+        "without the secret: {}",
+        missing.expect_err("the shell cannot read it")
+    );
 
-    let dev = BuildRequest { tag: None, target: Some("dev".into()), ..request };
+    let dev = BuildRequest {
+        tag: None,
+        target: Some("dev".into()),
+        ..request
+    };
     let (dev, _) = built(&engine, dev, &files).await;
     let dev = dev.expect("without a tag").id;
     assert!(engine.image(&dev).await.expect("lookup").is_some());
-    let listed = engine.images_with_labels(&[("eng.test", "built")]).await.expect("list");
-    assert!(listed.iter().any(|i| i.id == dev && i.dangling), "{listed:#?}");
+    let listed = engine
+        .images_with_labels(&[("eng.test", "built")])
+        .await
+        .expect("list");
+    assert!(
+        listed.iter().any(|i| i.id == dev && i.dangling),
+        "{listed:#?}"
+    );
     for image in listed {
         engine.remove_image(&image.id, true).await.expect("removed");
     }
@@ -690,7 +1081,10 @@ async fn failing_builds_say_where_and_why() {
     let run = |dockerfile: String| {
         let engine = engine.clone();
         async move {
-            let request = BuildRequest { tag: Some("eng-failed".into()), ..Default::default() };
+            let request = BuildRequest {
+                tag: Some("eng-failed".into()),
+                ..Default::default()
+            };
             let (result, events) = built(&engine, request, &[("Dockerfile", &dockerfile)]).await;
             match result {
                 Err(EngineError::Build(failure)) => {
@@ -706,14 +1100,25 @@ async fn failing_builds_say_where_and_why() {
     ))
     .await;
     assert_eq!(f.exit_code, Some(42));
-    assert!(f.step.as_deref().is_some_and(|s| s.contains("RUN for i in")), "{f:?}");
+    assert!(
+        f.step
+            .as_deref()
+            .is_some_and(|s| s.contains("RUN for i in")),
+        "{f:?}"
+    );
     assert_eq!(f.log.len(), 30);
     // Stdout and stderr race each other to the engine.
     assert!(
-        events.iter().any(|e| matches!(e, BuildEvent::Log { line, .. } if line.contains("the end"))),
+        events
+            .iter()
+            .any(|e| matches!(e, BuildEvent::Log { line, .. } if line.contains("the end"))),
         "{f:?}"
     );
-    assert!(events.iter().any(|e| matches!(e, BuildEvent::Failed { .. })));
+    assert!(
+        events
+            .iter()
+            .any(|e| matches!(e, BuildEvent::Failed { .. }))
+    );
     let (f, _) = run(format!("FROM {base}\n\nRUNN echo x\n")).await;
     assert!(f.message.contains("unknown instruction"), "{f:?}");
     assert_eq!(f.line, Some(3));
@@ -723,12 +1128,18 @@ async fn failing_builds_say_where_and_why() {
     assert!(f.message.contains("could not be reached"), "{f:?}");
     let (f, _) = run(format!("# syntax=docker/dockerfile:1\nFROM {base}\n")).await;
     assert!(f.message.contains("docker/dockerfile"), "{f:?}");
-    let request = BuildRequest { tag: Some("eng-failed".into()), ..Default::default() };
+    let request = BuildRequest {
+        tag: Some("eng-failed".into()),
+        ..Default::default()
+    };
     let failing = TarSource::produce(|out| {
         std::io::Write::write_all(out, &[0; 100])?;
         Err(std::io::Error::other("disk gone"))
     });
-    let e = engine.build(request, failing, &mut |_| {}).await.expect_err("no context");
+    let e = engine
+        .build(request, failing, &mut |_| {})
+        .await
+        .expect_err("no context");
     assert!(e.to_string().contains("disk gone"), "{e}");
 }
 
@@ -748,15 +1159,25 @@ async fn two_builds_at_once_keep_their_secrets_apart() {
         async move {
             let request = BuildRequest {
                 no_cache: true,
-                secrets: vec![BuildSecret { id: "token".into(), bytes: secret.into() }],
+                secrets: vec![BuildSecret {
+                    id: "token".into(),
+                    bytes: secret.into(),
+                }],
                 labels: labels(secret),
                 tag: Some(format!("eng-two-{secret}")),
                 ..Default::default()
             };
             let mut seen = Vec::new();
-            engine.build(request, files, &mut |e| seen.push(e)).await.expect("built");
-            engine.remove_image(&format!("eng-two-{secret}"), true).await.expect("removed");
-            seen.into_iter().any(|e| matches!(e, BuildEvent::Log { line, .. } if line == secret.to_uppercase()))
+            engine
+                .build(request, files, &mut |e| seen.push(e))
+                .await
+                .expect("built");
+            engine
+                .remove_image(&format!("eng-two-{secret}"), true)
+                .await
+                .expect("removed");
+            seen.into_iter()
+                .any(|e| matches!(e, BuildEvent::Log { line, .. } if line == secret.to_uppercase()))
         }
     };
     let (a, b) = tokio::join!(one("alpha"), one("beta"));
@@ -765,5 +1186,8 @@ async fn two_builds_at_once_keep_their_secrets_apart() {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }

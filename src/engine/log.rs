@@ -90,7 +90,9 @@ impl Engine {
         let seen = Arc::new(Mutex::new(None::<Stamp>));
         let noted = seen.clone();
         let followed = followed.inspect(move |chunk| {
-            if let Ok(LogChunk { time: Some(time), .. }) = chunk
+            if let Ok(LogChunk {
+                time: Some(time), ..
+            }) = chunk
                 && let (Some(time), Ok(mut noted)) = (clock::parse(time), noted.lock())
             {
                 *noted = noted.max(Some(time));
@@ -305,7 +307,13 @@ mod tests {
         all.extend(s.finish());
         assert_eq!(
             text(&all),
-            [(Stdout, "a"), (Stderr, "err"), (Stdout, "bc"), (Stdout, ""), (Stdout, "d")]
+            [
+                (Stdout, "a"),
+                (Stderr, "err"),
+                (Stdout, "bc"),
+                (Stdout, ""),
+                (Stdout, "d")
+            ]
         );
         assert!(s.finish().is_empty());
     }
@@ -316,8 +324,18 @@ mod tests {
         let mut all = s.push(Stdout, b"2026-11-22T20:00:26.901020153Z first ");
         all.extend(s.push(Stdout, b"2026-11-22T20:00:27Z second\n"));
         all.extend(s.push(Stdout, b"2026-11-22T20:00:28Z 2026 things\nplain\n"));
-        assert_eq!(text(&all), [(Stdout, "first second"), (Stdout, "2026 things"), (Stdout, "plain")]);
-        assert_eq!(all[0].time.as_deref(), Some("2026-11-22T20:00:26.901020153Z"));
+        assert_eq!(
+            text(&all),
+            [
+                (Stdout, "first second"),
+                (Stdout, "2026 things"),
+                (Stdout, "plain")
+            ]
+        );
+        assert_eq!(
+            all[0].time.as_deref(),
+            Some("2026-11-22T20:00:26.901020153Z")
+        );
         assert_eq!(all[2].time, None);
     }
 
@@ -328,7 +346,10 @@ mod tests {
         let mut all = s.push(Stdout, b"x");
         all.extend(s.push(Stdout, long.as_bytes()));
         all.extend(s.push(Stdout, b"\n\xff\n"));
-        let joined: String = all[..all.len() - 1].iter().map(|c| c.line.as_str()).collect();
+        let joined: String = all[..all.len() - 1]
+            .iter()
+            .map(|c| c.line.as_str())
+            .collect();
         assert_eq!(joined, format!("x{long}"));
         assert!(all[0].partial && !all[all.len() - 2].partial);
         assert!(all.iter().all(|c| c.line.len() <= LONGEST_LINE));

@@ -7,9 +7,12 @@
 //! things bollard does not offer (an upgraded connection, build secrets).
 
 mod build;
+mod build_progress;
 mod clock;
 mod connect;
 mod container;
+mod container_spec;
+mod container_state;
 mod copy;
 mod credentials;
 mod error;
@@ -33,12 +36,13 @@ use std::time::Duration;
 
 use bollard::Docker;
 
-pub use build::{BuildEvent, BuildFailure, BuildRequest, BuildSecret, BuiltImage};
+pub use build::{BuildRequest, BuildSecret, BuiltImage};
+pub use build_progress::{BuildEvent, BuildFailure};
 pub use connect::{Candidate, Found, candidates};
-pub use container::{
-    ContainerSpec, ContainerState, Device, Endpoint, ExtraNetwork, Health, HealthState,
-    ListedContainer, MountSpec, MountedAt, NetworkMode, Publish, PublishedPort, Ulimit,
+pub use container_spec::{
+    ContainerSpec, Device, Endpoint, ExtraNetwork, Health, MountSpec, NetworkMode, Publish, Ulimit,
 };
+pub use container_state::{ContainerState, HealthState, ListedContainer, MountedAt, PublishedPort};
 pub use copy::{Change, ChangeKind};
 pub use error::EngineError;
 pub use events::{EngineEvent, EventKind, EventStream};

@@ -9,7 +9,8 @@ use bollard::models::{
 use bollard::query_parameters::ListNetworksOptions;
 use serde::{Deserialize, Serialize};
 
-use super::container::{Endpoint, short};
+use super::container::short;
+use super::container_spec::Endpoint;
 use super::image::gone;
 use super::{Engine, EngineError, label_filter};
 
@@ -118,7 +119,10 @@ impl Engine {
             container: container.to_string(),
             endpoint_config: Some(endpoint.settings()),
         };
-        let doing = format!("connecting container `{}` to network `{network}`", short(container));
+        let doing = format!(
+            "connecting container `{}` to network `{network}`",
+            short(container)
+        );
         self.call(&doing, self.docker.connect_network(network, request))
             .await
     }
@@ -133,8 +137,10 @@ impl Engine {
             container: container.to_string(),
             force: Some(force),
         };
-        let doing =
-            format!("disconnecting container `{}` from network `{network}`", short(container));
+        let doing = format!(
+            "disconnecting container `{}` from network `{network}`",
+            short(container)
+        );
         self.call(&doing, self.docker.disconnect_network(network, request))
             .await
     }

@@ -52,7 +52,10 @@ where
         .map_err(io::Error::other)?;
     // Ends by itself when the upgraded stream or the connection is dropped.
     tokio::spawn(connection.with_upgrades());
-    let response = sender.send_request(request).await.map_err(io::Error::other)?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(io::Error::other)?;
     if response.status() != hyper::StatusCode::SWITCHING_PROTOCOLS {
         let status = response.status();
         let body = response
@@ -90,13 +93,13 @@ impl Engine {
     ) -> Result<T, EngineError> {
         // Exporting an image is bollard's one plain `GET` that hands over the bytes.
         let docker = self.redirected(path.to_string(), "/images/-/get");
-        let body = docker.export_image("-").try_fold(
-            BytesMut::new(),
-            |mut all, piece| async move {
-                all.extend_from_slice(&piece);
-                Ok(all)
-            },
-        );
+        let body =
+            docker
+                .export_image("-")
+                .try_fold(BytesMut::new(), |mut all, piece| async move {
+                    all.extend_from_slice(&piece);
+                    Ok(all)
+                });
         let body = self.call(doing, body).await?;
         serde_json::from_slice(&body).map_err(|e| {
             EngineError::other(doing, format!("the engine's answer could not be read: {e}"))

@@ -127,11 +127,7 @@ impl Refusal {
     }
 }
 
-async fn answer(
-    path: &str,
-    question: &[u8],
-    secrets: &[BuildSecret],
-) -> Result<Vec<u8>, Refusal> {
+async fn answer(path: &str, question: &[u8], secrets: &[BuildSecret]) -> Result<Vec<u8>, Refusal> {
     match path {
         // status = SERVING
         HEALTH => Ok(vec![0x08, 1]),
@@ -140,10 +136,12 @@ async fn answer(
             let secret = secrets.iter().find(|s| s.id.as_bytes() == id);
             // BuildKit turns "not found" into its own sentence, and into nothing at all for a
             // secret that is not `required`.
-            secret.map(|s| encode(&[(1, &s.bytes)])).ok_or_else(|| Refusal {
-                code: "5",
-                message: format!("secret {} not found", printable(id)),
-            })
+            secret
+                .map(|s| encode(&[(1, &s.bytes)]))
+                .ok_or_else(|| Refusal {
+                    code: "5",
+                    message: format!("secret {} not found", printable(id)),
+                })
         }
         CREDENTIALS => {
             let host = String::from_utf8_lossy(field(question, 1).unwrap_or_default()).into_owned();
@@ -251,7 +249,10 @@ mod tests {
             bytes: b"s3cret".to_vec().into(),
         }];
         let given = answer(GET_SECRET, &encode(&[(1, b"token")]), &secrets).await;
-        assert_eq!(field(&given.ok().unwrap_or_default(), 1), Some(&b"s3cret"[..]));
+        assert_eq!(
+            field(&given.ok().unwrap_or_default(), 1),
+            Some(&b"s3cret"[..])
+        );
         let refused = answer(GET_SECRET, &encode(&[(1, b"other")]), &secrets).await;
         assert!(refused.is_err_and(|r| r.code == "5"));
     }

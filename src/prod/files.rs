@@ -263,6 +263,13 @@ fn inside_context(input: &BuildInput, inside: &str, source: &Path, target: &str)
         let files = reason(&copies, input, inside).map(|reason| (String::new(), reason));
         return Absent { files: files.into_iter().collect(), total: 1 };
     }
+    if !inside.is_empty() && input.ignore.decide(inside).is_ok_and(|verdict| verdict.excluded) {
+        // The ignore file leaves out all of it, so the listing knows nothing of what is below.
+        let reason = reason(&copies, input, inside);
+        let total = files_below(source).len();
+        let files = reason.filter(|_| total > 0).map(|reason| (String::new(), reason));
+        return Absent { files: files.into_iter().collect(), total };
+    }
     let paths = copies.image_paths(target, inside);
     let below = |path: &str| -> Option<String> {
         let rest = match inside {

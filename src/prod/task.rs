@@ -163,6 +163,7 @@ impl<'a> Task<'a> {
             .collect();
         // One container of the task has ended and the task with it: the others are stopped, and an
         // exit that comes of it is none of their own doing.
+        self.supervisor.hush();
         stop::stop_all(&self.session, self.app, &running, |name| {
             self.app.services.get(name).map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout)
         })

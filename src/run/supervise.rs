@@ -1,6 +1,7 @@
 //! Starts containers in the order that [`crate::plan::start`] decides, and keeps their states.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::{RunError, Session};
 use crate::app::App;
-use crate::engine::{EngineError, EventStream};
+use crate::engine::{EngineError, EngineEvent, EventStream};
 use crate::event::{Change, Event};
 use crate::labels;
 use crate::plan::start::{Decision, State, decide};
@@ -27,6 +28,7 @@ pub struct Supervisor {
     oom: Arc<watch::Sender<Vec<String>>>,
     ids: Ids,
     session: Session,
+    hushed: Arc<AtomicBool>,
     pump: JoinHandle<()>,
 }
 
@@ -44,12 +46,21 @@ impl Supervisor {
         let states = Arc::new(watch::Sender::new(pending.collect::<States>()));
         let oom = Arc::new(watch::Sender::new(Vec::new()));
         let ids: Ids = Arc::new(Mutex::new(containers.iter().cloned().collect()));
-        let pump = tokio::spawn(pump(session.clone(), events, states.clone(), oom.clone(), ids.clone()));
+        let hushed = Arc::new(AtomicBool::new(false));
+        let pump = Pump {
+            session: session.clone(),
+            states: states.clone(),
+            oom: oom.clone(),
+            ids: ids.clone(),
+            hushed: hushed.clone(),
+        };
+        let pump = tokio::spawn(pump.run(events));
         Self {
             states,
             oom,
             ids,
             session: session.clone(),
+            hushed,
             pump,
         }
     }
@@ -116,6 +127,11 @@ impl Supervisor {
         }
     }
 
+    /// Emits no more events: what ends from now on was stopped by us.
+    pub fn hush(&self) {
+        self.hushed.store(true, Ordering::Relaxed);
+    }
+
     /// Follows another container for `service` from now on.
     pub fn replace(&self, service: &str, id: &str) {
         lock(&self.ids).insert(service.to_owned(), id.to_owned());
@@ -155,30 +171,36 @@ fn lock(ids: &Ids) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
 }
 
 /// Turns engine events into states.
-async fn pump(
+struct Pump {
     session: Session,
-    mut events: EventStream,
     states: Arc<watch::Sender<States>>,
     oom: Arc<watch::Sender<Vec<String>>>,
     ids: Ids,
-) {
-    while let Some(Ok(event)) = events.next().await {
-        let Some(service) = event.labels.get(labels::SERVICE) else { continue };
+    hushed: Arc<AtomicBool>,
+}
+
+impl Pump {
+    async fn run(self, mut events: EventStream) {
+        while let Some(Ok(event)) = events.next().await {
+            self.take(&event);
+        }
+    }
+
+    fn take(&self, event: &EngineEvent) {
+        let Some(service) = event.labels.get(labels::SERVICE) else {
+            return;
+        };
         // A rebuilt service has a new container; the old one's end is no news.
-        let of_this_run = lock(&ids).get(service).is_some_and(|id| *id == event.id);
-        if !of_this_run {
-            continue;
+        if lock(&self.ids).get(service).is_none_or(|id| *id != event.id) {
+            return;
         }
         let change = match event.action.as_str() {
             "start" => Change::Started,
             "health_status: healthy" => Change::Healthy,
             "health_status: unhealthy" => Change::Unhealthy,
             "die" => Change::Exited(event.exit_code.unwrap_or(-1)),
-            "oom" => {
-                oom.send_modify(|services| services.push(service.clone()));
-                continue;
-            }
-            _ => continue,
+            "oom" => return self.oom.send_modify(|services| services.push(service.clone())),
+            _ => return,
         };
         let state = match &change {
             Change::Healthy => State::Running { healthy: Some(true) },
@@ -186,13 +208,15 @@ async fn pump(
             Change::Exited(code) => State::Exited { code: *code },
             _ => State::Running { healthy: None },
         };
-        states.send_modify(|states| {
+        self.states.send_modify(|states| {
             states.insert(service.clone(), state);
         });
-        session.emit(Event::Container {
-            run: session.labels.run,
-            service: service.clone(),
-            change,
-        });
+        if !self.hushed.load(Ordering::Relaxed) {
+            self.session.emit(Event::Container {
+                run: self.session.labels.run,
+                service: service.clone(),
+                change,
+            });
+        }
     }
 }

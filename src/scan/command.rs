@@ -54,7 +54,7 @@ fn after_tool(before: &str) -> bool {
         r#"(?x)
         (?:^|[\s;&|(`"'/!=\[])
         (?: ping6? | nc | ncat | netcat | telnet | nslookup | dig | traceroute | getent\s+(?:ahosts\w*|hosts) | ssh-keyscan
-          | (?:wait|wait[_-]?for|wait[_-]?on|waitfor)[\w-]* (?:\.sh|\.py|\.js)? | wait[_-]for[_-]it (?:\.sh)? | mongosh? | cqlsh
+          | (?:wait[_-]?for|wait[_-]?on|wait-?4)[\w-]* (?:\.sh|\.py|\.js)? | wait[_-]for[_-]it (?:\.sh)? | mongosh? | cqlsh
           | (?:replicaof|slaveof) | sentinel\s+monitor\s+\S+ | join_cluster | mongo-wait )
         (?: \s+ -{1,2}[\w-]+ (?: [=\s]\s*\d+[smh]? )? )*
         \s+ $"#
@@ -153,6 +153,7 @@ mod tests {
             ("a.sh", "cd db && ls db/"),
             ("a.sh", "--name db --target db"),
             ("a.sh", "celery -A db worker"),
+            ("a.ts", "return 'please wait db'"),
             ("a.sh", "echo ping db"),
             ("a.sh", "curl -u db http://localhost"),
             ("package.json", "\"db\": \"node db\""),

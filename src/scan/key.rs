@@ -43,7 +43,7 @@ fn in_connection_string(spot: &Spot) -> bool {
     let ends = if spaced {
         pattern!(r"^(?:,\d+)?;")
     } else {
-        pattern!(r#"^(?:$|[\s;,"'&)}\\:`<|/])"#)
+        pattern!(r#"^(?:$|[\s;,"'&)}\\`<|/]|:[\d${%])"#)
     };
     (source || names_host(&found[1])) && ends.is_match(after)
 }
@@ -364,6 +364,8 @@ mod tests {
             ("a.sh", "POSTGRES_USER=db"),
             ("a.ini", ";host = db"),
             ("Dockerfile", "ENV APP_USER=db"),
+            ("a.properties", "redis.serverAddress=db://localhost:6379"),
+            ("a.ini", "dsn=db:host=localhost"),
             (".env", "DB_DATABASE=db\nDB_CONNECTION=db"),
             ("a.txt2", "the host: db is down"),
             ("a.cs", "var c = \"Server=localhost;Database=db;User=db\";"),

@@ -85,7 +85,8 @@ fn closes_label(after: &str) -> bool {
         '.' => !rest
             .next()
             .is_some_and(|after| after.is_alphanumeric() || matches!(after, '_' | '$' | '{' | '.')),
-        ':' => !after.starts_with("::"),
+        // `redis::Client` is a module, `redis://` a scheme.
+        ':' => !(after.starts_with("::") || after.starts_with("://")),
         _ => !next.is_alphanumeric(),
     }
 }
@@ -111,7 +112,7 @@ mod tests {
     fn a_name_counts_only_as_a_whole_label() {
         assert_eq!(places("db:5432 'web' (db)"), ["db", "web", "db"]);
         assert_eq!(
-            places("mydb db2 db_x x-db $db a.db db.b db() db[0] db=1 web::x"),
+            places("mydb db2 db_x x-db $db a.db db.b db() db[0] db=1 web::x db://x"),
             [""; 0]
         );
     }

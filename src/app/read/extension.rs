@@ -156,7 +156,7 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
     let mut expect = Expect::default();
     for (key, place, value) in cx.entries(node, "a probe") {
         match key {
-            "name" => name = cx.string(value, "`name`"),
+            "name" => name = cx.string_at(value, "`name`"),
             "service" => service = cx.string_at(value, "`service`"),
             "http" => http = cx.string_at(value, "`http`"),
             "tcp" => tcp = cx.integer(value, "`tcp`"),
@@ -225,13 +225,16 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
             return None;
         }
     };
-    let name = name.unwrap_or_else(|| describe(&service.value, &action));
+    let name = name.unwrap_or_else(|| At {
+        value: describe(&service.value, &action),
+        place: service.place,
+    });
     Some(Probe {
-        name,
+        name: name.value,
         service: service.value,
         action,
         timeout,
-        place: node.place.clone(),
+        place: name.place,
         inferred: false,
     })
 }

@@ -1,0 +1,167 @@
+//! What the user can type.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::report::Format;
+
+/// Run a container app the way you develop it and the way ECS runs it, and prove the difference
+#[derive(Debug, Parser)]
+#[command(
+    name = "envsim",
+    version,
+    propagate_version = false,
+    after_help = "Exit codes: 0 clean, 1 findings, 2 bad usage or configuration, 3 engine unreachable or failed, 130 interrupted"
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub project: Project,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which project; the flags may stand before or after the command, as users type them
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Project {
+    /// Compose file (repeatable; later ones are merged over earlier ones)
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Project name
+    #[arg(short, long, value_name = "NAME")]
+    pub project_name: Option<String>,
+    /// Directory that relative paths in the files are relative to
+    #[arg(long, value_name = "DIR")]
+    pub project_directory: Option<PathBuf>,
+    /// File with variables for interpolation, instead of `.env` (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Profile to activate (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+}
+
+impl Project {
+    /// These flags with those that stand after the command.
+    pub fn with(mut self, after: &Self) -> Self {
+        self.file.extend(after.file.iter().cloned());
+        self.env_file.extend(after.env_file.iter().cloned());
+        self.profile.extend(after.profile.iter().cloned());
+        self.project_name = after.project_name.clone().or(self.project_name);
+        self.project_directory = after.project_directory.clone().or(self.project_directory);
+        self
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the app with bind mounts, service names and file watching
+    Dev(Dev),
+    /// Build self-contained images, run them as one ECS task, probe and report what breaks
+    #[command(name = "prod-check")]
+    ProdCheck(ProdCheck),
+    /// List the project's containers
+    Ps(Ps),
+    /// Show the logs of the dev run
+    Logs(Logs),
+    /// Run a command in a service of the dev run
+    Exec(Exec),
+    /// Stop and remove everything of the project
+    Down(Down),
+    /// Show the Dockerfile that production needs for a service
+    Dockerfile(Dockerfile),
+    /// Show which engine is used and what it lacks
+    Doctor(Doctor),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Dev {
+    #[command(flatten)]
+    pub project: Project,
+    /// Leave the app running in the background
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Services to run, with what they depend on; all when none is named
+    pub services: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ProdCheck {
+    #[command(flatten)]
+    pub project: Project,
+    /// Do not run the app as in dev beside the task
+    #[arg(long)]
+    pub no_compare: bool,
+    /// Report format
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Write the report to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show the containers' logs as they come, on stderr
+    #[arg(long)]
+    pub logs: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Ps {
+    #[command(flatten)]
+    pub project: Project,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Logs {
+    /// Go on as new lines come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last lines of each service
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Services; all when none is named
+    pub services: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Exec {
+    /// No terminal, even when there is one
+    #[arg(short = 'T', long)]
+    pub no_tty: bool,
+    /// User to run as
+    #[arg(short, long)]
+    pub user: Option<String>,
+    /// Service
+    pub service: String,
+    /// Command and arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Down {
+    #[command(flatten)]
+    pub project: Project,
+    /// Remove the named volumes too, with their data
+    #[arg(short, long)]
+    pub volumes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Dockerfile {
+    #[command(flatten)]
+    pub project: Project,
+    /// Service
+    pub service: String,
+    /// Write it to this file instead of stdout; an existing file is not replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,118 @@
+//! `envsim dev`: the app as it is developed, until Ctrl-C.
+
+use futures::future::try_join_all;
+use indexmap::IndexMap;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::{dev_watch, project};
+use crate::app::{App, Mode};
+use crate::dev::run::DevRun;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::labels::RunKind;
+use crate::plan::start::State;
+use crate::run::cancel::CancelSource;
+use crate::run::cleanup::{self, Scope};
+use crate::run::image::{self, Image, Want};
+use crate::run::{RunError, Session, logs};
+use crate::ui;
+
+/// Runs the command.
+pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failure> {
+    let mut app = project::app(project, Mode::Dev, true)?;
+    project::known_services(&app, &args.services)?;
+    keep_only(&mut app, &args.services);
+    let engine = Engine::connect().await?;
+    let cancel = CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
+    let sink = ui::sink(ui::Show {
+        logs_to_stdout: true,
+        logs: true,
+        services: app.services.keys().cloned().collect(),
+    });
+    let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
+    cleanup::leftovers(&engine, &session.labels.filter(), "envsim dev").await?;
+    let result = work(&session, &app, args.detach).await;
+    let keep = args.detach && result.is_ok();
+    if !keep {
+        cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await?;
+    }
+    match result {
+        Ok(()) => Ok(Exit::Clean),
+        // Ctrl-C is how a dev run ends.
+        Err(Failure::Run(RunError::Interrupted)) => Ok(Exit::Clean),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The named services and all they depend on; every service when none is named.
+fn keep_only(app: &mut App, named: &[String]) {
+    if named.is_empty() {
+        return;
+    }
+    let mut wanted: Vec<String> = named.to_vec();
+    let mut next = 0;
+    while let Some(name) = wanted.get(next).cloned() {
+        next += 1;
+        let dependencies = app.services.get(&name).into_iter().flat_map(|service| &service.depends_on);
+        for dependency in dependencies {
+            if !wanted.contains(&dependency.service.value) {
+                wanted.push(dependency.service.value.clone());
+            }
+        }
+    }
+    app.services.retain(|name, _| wanted.contains(name));
+}
+
+async fn work(session: &Session, app: &App, detach: bool) -> Result<(), Failure> {
+    let images = images(session, app).await?;
+    let mut run = DevRun::create(session, app, &images).await?;
+    let mut followers = Vec::new();
+    if !detach {
+        // Logs are read from the beginning, whenever a container starts.
+        followers.extend(run.containers().iter().map(|(name, id)| logs::follow(session, name, id, None)));
+    }
+    let started = run.start().await;
+    if let Err(error) = started {
+        run.stop().await;
+        return Err(error.into());
+    }
+    show_ports(session, app, &run).await?;
+    if detach {
+        session.emit(Event::Note("running in the background; `envsim logs`, `envsim ps`, `envsim down`".to_owned()));
+        return Ok(());
+    }
+    let watching = dev_watch::watch(session, app, &mut run).await;
+    session.emit(Event::Phase("stopping".to_owned()));
+    run.stop().await;
+    watching
+}
+
+async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {
+    let all = app.services.values().map(|service| async move {
+        let image = image::ensure(session, app, service, Want::Dev).await?;
+        Ok::<_, RunError>((service.name.clone(), image))
+    });
+    Ok(try_join_all(all).await?.into_iter().collect())
+}
+
+async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<(), RunError> {
+    let targets = run.targets().await?;
+    for service in app.services.values() {
+        for port in &service.ports {
+            if let Some((address, host)) = targets.ports.get(&(service.name.clone(), port.target)) {
+                let name = &service.name;
+                session.emit(Event::Note(format!("{name}: port {} is at http://{address}:{host}", port.target)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns when every container has ended.
+pub async fn all_ended(run: &DevRun<'_>) {
+    let mut states = run.watch();
+    let ended = |states: &crate::run::supervise::States| states.values().all(|state| matches!(state, State::Exited { .. }));
+    // The sender lives as long as the run.
+    let _ = states.wait_for(ended).await;
+}

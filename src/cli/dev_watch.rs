@@ -1,0 +1,226 @@
+//! The watch loop of `envsim dev`: changes in, actions out.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::dev::all_ended;
+use super::exit::Failure;
+use crate::app::{App, Service, WatchAction};
+use crate::build::context;
+use crate::dev::run::DevRun;
+use crate::dev::sync::{self, Item};
+use crate::dev::watch::batch::{Batch, Changes};
+use crate::dev::watch::rule::Matcher;
+use crate::dev::watch::source::{Change, Source};
+use crate::event::Event;
+use crate::run::image::{self, Want};
+use crate::run::{RunError, Session, logs};
+
+/// One service's rules.
+struct Watched<'a> {
+    service: &'a Service,
+    matchers: Vec<Matcher>,
+}
+
+/// Acts on changes until Ctrl-C or until every container has ended.
+pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result<(), Failure> {
+    let watched = matchers(app)?;
+    let all: Vec<Matcher> = watched.iter().flat_map(|watched| watched.matchers.iter().cloned()).collect();
+    if all.is_empty() {
+        tokio::select! {
+            () = session.cancel.wait() => {}
+            () = all_ended(run) => {}
+        }
+        return Ok(());
+    }
+    let mut source = Source::new(all).map_err(|error| {
+        Failure::usage(error.to_string(), "watching needs the paths of `develop.watch` to be there")
+    })?;
+    for watched in &watched {
+        for matcher in watched.matchers.iter().filter(|matcher| matcher.rule.initial_sync) {
+            let items = items_below(matcher);
+            act_sync(session, run, watched.service, &items, Instant::now()).await;
+        }
+    }
+    let names: Vec<&str> = watched.iter().map(|watched| &*watched.service.name).collect();
+    session.emit(Event::Note(format!("watching the files of {}", names.join(", "))));
+    let mut batch = Batch::default();
+    loop {
+        let due = batch.due();
+        let quiet = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = session.cancel.wait() => return Ok(()),
+            () = quiet => {
+                if let Some(changes) = batch.take() {
+                    act(session, app, run, &watched, &changes).await?;
+                }
+            }
+            change = source.next() => match change {
+                Some(Change::Path(path)) => batch.add(path, Instant::now()),
+                Some(Change::Lost) => batch.lost(Instant::now()),
+                None => return Ok(()),
+            },
+            () = all_ended(run) => return Ok(()),
+        }
+    }
+}
+
+fn matchers(app: &App) -> Result<Vec<Watched<'_>>, Failure> {
+    let mut all = Vec::new();
+    for service in app.services.values().filter(|service| !service.watch.is_empty()) {
+        let context = match &service.build {
+            None => None,
+            Some(build) => {
+                let ignore = context::find_ignore(&build.context, Some(&build.dockerfile));
+                let ignore = ignore.map_err(|error| Failure::usage(error.to_string(), "correct the ignore file"))?;
+                Some((build.context.clone(), ignore))
+            }
+        };
+        let mut matchers = Vec::new();
+        for rule in &service.watch {
+            let matcher = Matcher::new(rule, context.clone()).map_err(|error| {
+                Failure::usage(format!("{}: {error}", rule.place), "correct the pattern of the watch rule")
+            })?;
+            matchers.push(matcher);
+        }
+        all.push(Watched { service, matchers });
+    }
+    Ok(all)
+}
+
+/// What a batch asks of one service.
+#[derive(Default)]
+struct Asked {
+    items: Vec<Item>,
+    paths: Vec<String>,
+    rebuild: bool,
+    restart: bool,
+}
+
+async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watched<'_>], changes: &Changes) -> Result<(), Failure> {
+    let mut asked: BTreeMap<usize, Asked> = BTreeMap::new();
+    for (index, watched) in watched.iter().enumerate() {
+        for matcher in &watched.matchers {
+            let mut paths: Vec<_> = changes.paths.iter().cloned().collect();
+            if changes.rescan {
+                paths.extend(items_below(matcher).into_iter().map(|item| item.source));
+            }
+            for path in paths {
+                let Some(below) = matcher.relevant(&path) else { continue };
+                // A directory that appears is reported with its files.
+                if path.is_dir() {
+                    continue;
+                }
+                let asked = asked.entry(index).or_default();
+                let shown = app.relative(&path);
+                if !asked.paths.contains(&shown) {
+                    asked.paths.push(shown);
+                }
+                match matcher.rule.action {
+                    WatchAction::Rebuild => asked.rebuild = true,
+                    WatchAction::Restart => asked.restart = true,
+                    WatchAction::Sync | WatchAction::SyncAndRestart => {
+                        asked.restart |= matcher.rule.action == WatchAction::SyncAndRestart;
+                        if let Some(target) = matcher.target(&below) {
+                            asked.items.push(Item { source: path, target });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (index, asked) in asked {
+        let service = watched[index].service;
+        let done = |action: &'static str| Event::Synced {
+            service: service.name.clone(),
+            action,
+            paths: asked.paths.clone(),
+            millis: changes.since.elapsed().as_millis(),
+        };
+        if asked.rebuild {
+            if rebuild(session, app, run, service).await? {
+                session.emit(done("rebuilt for"));
+            }
+            continue;
+        }
+        let synced = asked.items.is_empty() || act_sync(session, run, service, &asked.items, changes.since).await;
+        if asked.restart && synced {
+            restart(session, run, service).await;
+            session.emit(done(if asked.items.is_empty() { "restarted for" } else { "synced and restarted for" }));
+        } else if synced {
+            session.emit(done("synced"));
+        }
+    }
+    Ok(())
+}
+
+async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items: &[Item], _since: Instant) -> bool {
+    let Some((_, id)) = run.containers().iter().find(|(name, _)| *name == service.name) else {
+        return false;
+    };
+    match sync::sync(session, id, items).await {
+        Ok(()) => true,
+        Err(error) => {
+            session.emit(Event::Warning(format!("{}: files were not synced: {error}", service.name)));
+            false
+        }
+    }
+}
+
+async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
+    let Some((_, id)) = run.containers().iter().find(|(name, _)| *name == service.name) else {
+        return;
+    };
+    let seconds = service.stop_grace_period.map_or(10, |period| period.as_secs() as u32);
+    let since = now_seconds();
+    match session.engine.restart(id, seconds).await {
+        // The log stream ends with the container; a new one goes on where it ended.
+        Ok(()) => drop(logs::follow(session, &service.name, id, Some(since))),
+        Err(error) => session.emit(Event::Warning(format!("{}: not restarted: {error}", service.name))),
+    }
+}
+
+/// Builds again and replaces the container; a build that fails leaves the old one running.
+async fn rebuild(session: &Session, app: &App, run: &mut DevRun<'_>, service: &Service) -> Result<bool, Failure> {
+    let built = match image::ensure(session, app, service, Want::Dev).await {
+        Ok(built) => built,
+        Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
+        Err(error) => {
+            let name = &service.name;
+            session.emit(Event::Warning(format!("{name}: the build failed, the old container goes on: {error}")));
+            return Ok(false);
+        }
+    };
+    let id = run.replace(service, &built).await?;
+    logs::follow(session, &service.name, &id, None);
+    Ok(true)
+}
+
+/// Every file that a rule is about.
+fn items_below(matcher: &Matcher) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut directories = vec![matcher.rule.path.clone()];
+    while let Some(directory) = directories.pop() {
+        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let real = path.symlink_metadata().map(|metadata| metadata.is_dir()).unwrap_or_default();
+            if real && !matcher.prunes(&path) {
+                directories.push(path);
+            } else if let Some(target) = matcher.relevant(&path).and_then(|below| matcher.target(&below)) {
+                items.push(Item { source: path, target });
+            }
+        }
+    }
+    items
+}
+
+fn now_seconds() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs() as i64)
+}

@@ -1,0 +1,40 @@
+//! `envsim down`: removes everything of the project, whatever made it and however it ended.
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::project;
+use crate::app::Mode;
+use crate::engine::Engine;
+use crate::labels;
+use crate::run::cleanup::{self, Scope};
+
+/// Runs the command.
+pub async fn run(project: &args::Project, args: args::Down) -> Result<Exit, Failure> {
+    // With a project name alone the files need not be there: they may have been deleted.
+    let name = match &project.project_name {
+        Some(name) => name.clone(),
+        None => project::app(project, Mode::Dev, false)?.name,
+    };
+    let engine = Engine::connect().await?;
+    let scope = Scope {
+        temporary_volumes: true,
+        named_volumes: args.volumes,
+        images: true,
+    };
+    let removed = cleanup::remove(&engine, &[(labels::PROJECT, &name)], scope).await?;
+    let kinds = [
+        ("container", &removed.containers),
+        ("network", &removed.networks),
+        ("volume", &removed.volumes),
+        ("image", &removed.images),
+    ];
+    for (kind, names) in kinds {
+        for name in names {
+            eprintln!("removed {kind} {name}");
+        }
+    }
+    if kinds.iter().all(|(_, names)| names.is_empty()) {
+        eprintln!("nothing of `{name}` was there");
+    }
+    Ok(Exit::Clean)
+}

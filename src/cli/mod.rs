@@ -1,0 +1,61 @@
+//! The command line: one file per command. Each reads as one paragraph: load the app, look, plan,
+//! act, report.
+
+mod args;
+mod dev;
+mod dev_watch;
+mod dockerfile;
+mod doctor;
+mod down;
+mod exec;
+mod exit;
+mod logs;
+mod prod_check;
+mod project;
+mod ps;
+mod source_lines;
+
+use clap::Parser;
+
+use args::{Args, Command};
+pub use exit::Exit;
+
+/// Runs the command of this process's arguments and returns its exit code.
+pub fn run() -> Exit {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let usage = error.use_stderr();
+            // Nothing can be done when the terminal is gone.
+            let _ = error.print();
+            return if usage { Exit::Usage } else { Exit::Clean };
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Engine;
+        }
+    };
+    let before = args.project;
+    let result = runtime.block_on(async {
+        match args.command {
+            Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
+            Command::Doctor(doctor) => doctor::run(doctor).await,
+            Command::Dockerfile(shown) => dockerfile::run(&before.with(&shown.project), shown).await,
+            Command::Down(down) => down::run(&before.with(&down.project), down).await,
+            Command::Exec(exec) => exec::run(&before, exec).await,
+            Command::Logs(logs) => logs::run(&before, logs).await,
+            Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
+            Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
+        }
+    });
+    // A blocking read of the terminal or a context still being packed must not hold the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => failure.print(),
+    }
+}

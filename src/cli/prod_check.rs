@@ -1,0 +1,262 @@
+//! `envsim prod-check`: both runs, evidence, rules, report.
+
+use std::io::Write;
+
+use futures::future::try_join_all;
+use indexmap::IndexMap;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::{project, source_lines};
+use crate::app::{App, Mode};
+use crate::checks;
+use crate::dev::run::DevRun;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::evidence::{Attempt, Evidence, ImageSeen, Kind, Listener, Missing, MountSeen, ProbeSeen, TaskSeen};
+use crate::labels::RunKind;
+use crate::prod::files::{self, Files};
+use crate::prod::task::{self, Task};
+use crate::report::{self, Report};
+use crate::run::cancel::CancelSource;
+use crate::run::cleanup::{self, Scope};
+use crate::run::image::{self, Image, Want};
+use crate::run::probe;
+use crate::run::{RunError, Session, logs};
+use crate::ui;
+
+/// Region of the task's names when the environment names none.
+const REGION: &str = "us-east-1";
+
+/// Runs the command.
+pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
+    let prod = project::app(project, Mode::Prod, true)?;
+    let dev = project::app(project, Mode::Dev, false)?;
+    let engine = Engine::connect().await?;
+    let cancel = CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
+    let sink = ui::sink(ui::Show {
+        logs_to_stdout: false,
+        logs: args.logs,
+        services: prod.services.keys().cloned().collect(),
+    });
+    let task_id = task::new_id();
+    let task_session = project::session(&engine, &prod.name, RunKind::ProdCheck, Some(task_id), &sink, &cancel);
+    let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
+    for session in [&task_session, &dev_session] {
+        cleanup::leftovers(&engine, &session.labels.filter(), "envsim prod-check").await?;
+    }
+
+    let images = images(&task_session, &prod).await?;
+    for (service, image) in &images {
+        if let Some(generated) = &image.generated {
+            show_generated(&task_session, service, &generated.dockerfile);
+        }
+    }
+    let compared = async {
+        match args.no_compare {
+            true => Ok(None),
+            false => run_dev(&dev_session, &dev, (&prod, &images), args.logs).await.map(Some),
+        }
+    };
+    let (seen, compared) = tokio::join!(run_task(&task_session, &dev, &prod, &images, args.logs), compared);
+    // Both runs are cleaned up before any error is told.
+    remove(&task_session).await;
+    remove(&dev_session).await;
+    let (seen, compared) = (seen?, compared?);
+    if cancel.requested() {
+        return Ok(Exit::Interrupted);
+    }
+    let report = judge(dev, prod, &images, seen, compared);
+    write(&report, &args)?;
+    Ok(match report.judgement.passes() {
+        true => Exit::Clean,
+        false => Exit::Findings,
+    })
+}
+
+/// What the run as a task showed.
+struct TaskRun {
+    task: TaskSeen,
+    files: Files,
+    mounts: Vec<MountSeen>,
+    probes: Vec<Attempt>,
+}
+
+/// What the dev run showed.
+struct DevSeen {
+    probes: Vec<Attempt>,
+    listeners: Vec<Listener>,
+}
+
+/// Builds or finds the images of production, all at once.
+async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {
+    let all = app.services.values().map(|service| async move {
+        let image = image::ensure(session, app, service, Want::SelfContained).await?;
+        Ok::<_, RunError>((service.name.clone(), image))
+    });
+    Ok(try_join_all(all).await?.into_iter().collect())
+}
+
+fn show_generated(session: &Session, service: &str, dockerfile: &str) {
+    let mut text = format!("{service} has no build; this Dockerfile makes its image self-contained (`envsim dockerfile {service}` writes it):");
+    for line in dockerfile.lines() {
+        text.push_str("\n    ");
+        text.push_str(line);
+    }
+    session.emit(Event::Note(text));
+}
+
+async fn run_task(session: &Session, dev: &App, prod: &App, images: &IndexMap<String, Image>, show_logs: bool) -> Result<TaskRun, RunError> {
+    // The disk is read while the engine starts containers.
+    let (dev_copy, prod_copy, images_copy) = (dev.clone(), prod.clone(), images.clone());
+    let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &images_copy));
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
+    let task = Task::start(session, prod, images, region.unwrap_or_else(|| REGION.to_owned())).await?;
+    let followers: Vec<_> = match show_logs {
+        true => task.containers().iter().map(|(name, id)| (name.clone(), id.clone())).collect(),
+        false => Vec::new(),
+    };
+    let files = looking.await.unwrap_or_default();
+    let mut mounts = files.mounts.clone();
+    let confirming = files::confirm(&session.engine, task.containers(), &mut mounts);
+    let running = async {
+        let result = task.run().await;
+        for (name, id) in &followers {
+            logs::follow(session, name, id, None);
+        }
+        result
+    };
+    let ((), result) = tokio::join!(confirming, running);
+    result?;
+    let targets = task.targets().await?;
+    let probes = probe::run_all(session, &prod.probes, &targets, &|_| task.over()).await;
+    let task = task.finish().await?;
+    files::join_logs(&mut mounts, &task);
+    Ok(TaskRun { task, files, mounts, probes })
+}
+
+/// The images of the dev run. One that both runs build from the same things is built once.
+async fn dev_images(session: &Session, dev: &App, built: (&App, &IndexMap<String, Image>)) -> Result<IndexMap<String, Image>, RunError> {
+    let (prod, images) = built;
+    let all = dev.services.values().map(|service| async move {
+        let same = prod.services.get(&service.name).is_some_and(|other| other.build == service.build);
+        let image = match images.get(&service.name).filter(|_| same && service.build.is_some()) {
+            Some(image) => image.clone(),
+            None => image::ensure(session, dev, service, Want::Dev).await?,
+        };
+        Ok::<_, RunError>((service.name.clone(), image))
+    });
+    Ok(try_join_all(all).await?.into_iter().collect())
+}
+
+async fn run_dev(
+    session: &Session,
+    dev: &App,
+    built: (&App, &IndexMap<String, Image>),
+    show_logs: bool,
+) -> Result<DevSeen, RunError> {
+    let images = dev_images(session, dev, built).await?;
+    let run = DevRun::create(session, dev, &images).await?;
+    let started = run.start().await;
+    if show_logs {
+        for (name, id) in run.containers() {
+            logs::follow(session, name, id, None);
+        }
+    }
+    started?;
+    let targets = run.targets().await?;
+    let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
+    let listeners = run.listeners().await?;
+    run.stop().await;
+    Ok(DevSeen { probes, listeners })
+}
+
+/// Removes all of a run; what cannot be removed is told, and `envsim down` tries again.
+async fn remove(session: &Session) {
+    let scope = Scope {
+        temporary_volumes: true,
+        ..Scope::default()
+    };
+    if let Err(error) = cleanup::remove(&session.engine, &session.labels.filter(), scope).await {
+        session.emit(Event::Warning(format!("not everything could be removed: {error}; run `envsim down`")));
+    }
+}
+
+fn judge(dev: App, prod: App, images: &IndexMap<String, Image>, seen: TaskRun, compared: Option<DevSeen>) -> Report {
+    let mut missing = Vec::new();
+    if compared.is_none() {
+        missing.push(Missing {
+            kind: Kind::DevRun,
+            reason: "there was no dev run to compare with (--no-compare)".to_owned(),
+        });
+    }
+    if !seen.files.unreadable.is_empty() {
+        missing.push(Missing {
+            kind: Kind::Files,
+            reason: format!("not every file could be read: {}", seen.files.unreadable.join("; ")),
+        });
+    }
+    let dev_probes = compared.as_ref().map(|compared| &compared.probes);
+    let probes = prod.probes.iter().enumerate().map(|(index, written)| ProbeSeen {
+        name: written.name.clone(),
+        service: written.service.clone(),
+        action: probe::describe(&written.action),
+        place: written.place.clone(),
+        dev: dev_probes.and_then(|attempts| attempts.get(index)).cloned(),
+        prod: seen.probes.get(index).cloned(),
+    });
+    let notes = vec![format!("task {} at {}: {}", &seen.task.id[..8.min(seen.task.id.len())], seen.task.address, seen.task.limits)];
+    let evidence = Evidence {
+        probes: probes.collect(),
+        images: images.iter().map(|(service, image)| image_seen(service, image)).collect(),
+        hosts_in_files: seen.files.hosts,
+        mounts: seen.mounts,
+        task: Some(seen.task),
+        dev_listeners: compared.map(|compared| compared.listeners),
+        missing,
+        dev,
+        prod,
+    };
+    let mut judgement = checks::run(&evidence);
+    source_lines::fill(&mut judgement, &evidence.prod.directory);
+    Report {
+        app: evidence.prod.name.clone(),
+        judgement,
+        notes,
+    }
+}
+
+fn image_seen(service: &str, image: &Image) -> ImageSeen {
+    let config = &image.info.config;
+    ImageSeen {
+        service: service.to_owned(),
+        reference: image.reference.clone(),
+        id: image.info.id.clone(),
+        origin: image.origin,
+        exposed: config.exposed_ports.iter().filter(|(_, protocol)| protocol == "tcp").map(|(port, _)| *port).collect(),
+        volumes: config.volumes.clone(),
+        has_healthcheck: config.healthcheck.is_some(),
+    }
+}
+
+fn write(report: &Report, args: &args::ProdCheck) -> Result<(), Failure> {
+    let failed = |path: &str, error: std::io::Error| {
+        Failure::usage(format!("cannot write the report to {path}: {error}"), "name another file with `-o`")
+    };
+    match &args.output {
+        None => {
+            let mut out = std::io::stdout().lock();
+            let written = report::write(report, args.format, ui::colour_stdout(), &mut out).and_then(|()| out.flush());
+            match written {
+                // A reader that has seen enough is no failure.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed("stdout", error)),
+                _ => Ok(()),
+            }
+        }
+        Some(path) => {
+            let shown = format!("`{}`", path.display());
+            let mut file = std::fs::File::create(path).map_err(|error| failed(&shown, error))?;
+            report::write(report, args.format, false, &mut file).map_err(|error| failed(&shown, error))
+        }
+    }
+}

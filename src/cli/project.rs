@@ -1,0 +1,66 @@
+//! From the project flags to an app and a session.
+
+use super::args;
+use super::exit::{Failure, print};
+use crate::app::load::{LoadOptions, load};
+use crate::app::{App, Mode};
+use crate::engine::Engine;
+use crate::event::Sink;
+use crate::labels::{Labels, RunKind};
+use crate::plan::start;
+use crate::run::{Cancel, Session, owner};
+
+/// The flags and this process's environment, for the loader.
+fn options(project: &args::Project) -> Result<LoadOptions, Failure> {
+    let working_directory = std::env::current_dir()
+        .map_err(|error| Failure::usage(format!("the working directory is not there: {error}"), "change to another one"))?;
+    Ok(LoadOptions {
+        files: project.file.clone(),
+        project_name: project.project_name.clone(),
+        project_directory: project.project_directory.clone(),
+        env_files: project.env_file.clone(),
+        profiles: project.profile.clone(),
+        working_directory,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    })
+}
+
+/// Reads the project for `mode` and checks that its services can be ordered. Warnings are printed
+/// when `warn`.
+pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failure> {
+    let loaded = load(&options(project)?, mode)?;
+    if warn {
+        print(&loaded.problems);
+    }
+    start::order(&loaded.app)?;
+    Ok(loaded.app)
+}
+
+/// A session of `run` for the project `name`.
+pub fn session(engine: &Engine, name: &str, run: RunKind, task: Option<String>, sink: &Sink, cancel: &Cancel) -> Session {
+    Session {
+        engine: engine.clone(),
+        labels: Labels {
+            project: name.to_owned(),
+            run,
+            owner: owner::this(),
+            task,
+        },
+        sink: sink.clone(),
+        cancel: cancel.clone(),
+    }
+}
+
+/// Checks that `services` are all in the app.
+pub fn known_services(app: &App, services: &[String]) -> Result<(), Failure> {
+    match services.iter().find(|name| !app.services.contains_key(*name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let all: Vec<&str> = app.services.keys().map(String::as_str).collect();
+            let help = format!("the services are: {}", all.join(", "));
+            Err(Failure::usage(format!("there is no service `{unknown}`"), help))
+        }
+    }
+}

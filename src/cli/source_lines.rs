@@ -1,0 +1,23 @@
+//! Fills in the lines that findings point at and rules could not see.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::finding::Judgement;
+use crate::mask::mask;
+
+/// Reads each file once; a line that is not there stays empty.
+pub fn fill(judgement: &mut Judgement, directory: &Path) {
+    let mut files: HashMap<String, Vec<String>> = HashMap::new();
+    let locations = judgement.findings.iter_mut().flat_map(|finding| &mut finding.locations);
+    for location in locations.filter(|location| location.text.is_empty()) {
+        let path = location.place.path.to_string();
+        let lines = files.entry(path).or_insert_with_key(|path| {
+            let text = std::fs::read_to_string(directory.join(path)).unwrap_or_default();
+            text.lines().map(str::to_owned).collect()
+        });
+        if let Some(line) = lines.get(location.place.line as usize - 1) {
+            location.text = mask(line).into_owned();
+        }
+    }
+}

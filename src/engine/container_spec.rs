@@ -1,0 +1,527 @@
+//! A container as it is asked for, and as the engine wants to be asked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, DeviceMapping, EndpointIpamConfig, EndpointSettings, HealthConfig,
+    HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountTmpfsOptions, MountType,
+    MountVolumeOptions, NetworkingConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use serde::{Deserialize, Serialize};
+
+/// A container to be made. What is left at its default is left to the image or the engine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContainerSpec {
+    pub name: String,
+    pub image: String,
+    /// Replaces the image's `CMD`; `Some(vec![])` empties it.
+    pub command: Option<Vec<String>>,
+    /// Replaces the image's `ENTRYPOINT`; `Some(vec![])` empties it.
+    pub entrypoint: Option<Vec<String>>,
+    /// `NAME=value`, or `NAME` to take it away from the image.
+    pub env: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    pub working_dir: Option<String>,
+    pub user: Option<String>,
+    pub hostname: Option<String>,
+    pub domainname: Option<String>,
+    pub tty: bool,
+    pub stdin_open: bool,
+    pub init: Option<bool>,
+    pub read_only: bool,
+    pub publish: Vec<Publish>,
+    /// Exposed without being published.
+    pub expose: Vec<(u16, String)>,
+    pub mounts: Vec<MountSpec>,
+    /// Paths with the engine's own option text: `size=64m,mode=1777`.
+    pub tmpfs: BTreeMap<String, String>,
+    pub network: NetworkMode,
+    /// Connected after creation and before the first start.
+    pub extra_networks: Vec<ExtraNetwork>,
+    pub cap_add: Vec<String>,
+    pub cap_drop: Vec<String>,
+    pub security_opt: Vec<String>,
+    pub privileged: bool,
+    /// `name:address`
+    pub extra_hosts: Vec<String>,
+    pub dns: Vec<String>,
+    pub dns_search: Vec<String>,
+    pub dns_opt: Vec<String>,
+    pub healthcheck: Option<Health>,
+    pub stop_signal: Option<String>,
+    /// Seconds.
+    pub stop_timeout: Option<i64>,
+    /// Bytes.
+    pub memory: Option<i64>,
+    pub memory_reservation: Option<i64>,
+    /// Memory and swap together, in bytes; -1 for no limit.
+    pub memory_swap: Option<i64>,
+    pub memory_swappiness: Option<i64>,
+    pub oom_kill_disable: Option<bool>,
+    pub oom_score_adj: Option<i64>,
+    pub cpu_shares: Option<i64>,
+    pub nano_cpus: Option<i64>,
+    pub cpu_period: Option<i64>,
+    pub cpu_quota: Option<i64>,
+    pub cpuset_cpus: Option<String>,
+    pub pids_limit: Option<i64>,
+    pub cgroup_parent: Option<String>,
+    pub ulimits: Vec<Ulimit>,
+    pub sysctls: BTreeMap<String, String>,
+    pub shm_size: Option<i64>,
+    pub devices: Vec<Device>,
+    pub group_add: Vec<String>,
+    pub pid_mode: Option<String>,
+    pub ipc_mode: Option<String>,
+    pub uts_mode: Option<String>,
+    pub userns_mode: Option<String>,
+    /// `linux/arm64`
+    pub platform: Option<String>,
+    /// Caps the log with the `json-file` driver. Without it the engine's own log setting holds.
+    pub log_max_bytes: Option<u64>,
+    pub runtime: Option<String>,
+    /// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`.
+    pub restart: Option<String>,
+    pub auto_remove: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    pub container_port: u16,
+    /// `tcp` when empty.
+    pub protocol: String,
+    pub host_ip: Option<String>,
+    /// The engine picks a free one when absent.
+    pub host_port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountSpec {
+    /// A file or folder of the engine's host. One that does not exist is an error (Podman makes it
+    /// an empty folder instead).
+    Bind {
+        source: String,
+        target: String,
+        read_only: bool,
+        propagation: Option<String>,
+    },
+    /// A named volume, or an anonymous one when the name is empty.
+    Volume {
+        name: String,
+        target: String,
+        read_only: bool,
+        /// Do not fill an empty volume with what the image has there.
+        no_copy: bool,
+        labels: BTreeMap<String, String>,
+    },
+    Tmpfs {
+        target: String,
+        size: Option<i64>,
+        mode: Option<u32>,
+    },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkMode {
+    /// The engine's default network.
+    #[default]
+    Bridge,
+    None,
+    Host,
+    /// Shares another container's network, by id or name.
+    Container(String),
+    /// A user network.
+    Network {
+        name: String,
+        aliases: Vec<String>,
+        ipv4: Option<String>,
+        /// `container` or `container:alias`
+        links: Vec<String>,
+    },
+}
+
+impl NetworkMode {
+    /// A user network by its name, with nothing special about it.
+    pub fn network(name: impl Into<String>) -> NetworkMode {
+        NetworkMode::Network {
+            name: name.into(),
+            aliases: Vec::new(),
+            ipv4: None,
+            links: Vec::new(),
+        }
+    }
+}
+
+/// How a container appears in a further user network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    pub aliases: Vec<String>,
+    pub ipv4: Option<String>,
+    pub ipv6: Option<String>,
+    /// `container` or `container:alias`
+    pub links: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtraNetwork {
+    pub name: String,
+    pub endpoint: Endpoint,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    pub name: String,
+    pub soft: i64,
+    pub hard: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    pub host: String,
+    pub container: String,
+    /// `rwm` when empty.
+    pub permissions: String,
+}
+
+/// A health check. A duration of zero leaves the engine's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `["CMD", …]`, `["CMD-SHELL", text]`, `["NONE"]`; empty inherits the image's.
+    pub test: Vec<String>,
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub start_period: Duration,
+    pub start_interval: Duration,
+    pub retries: u32,
+}
+
+fn filled<T>(values: &[T]) -> Option<Vec<T>>
+where
+    T: Clone,
+{
+    (!values.is_empty()).then(|| values.to_vec())
+}
+
+fn map(values: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
+    (!values.is_empty()).then(|| values.clone().into_iter().collect())
+}
+
+impl Endpoint {
+    pub(super) fn settings(&self) -> EndpointSettings {
+        let fixed = self.ipv4.is_some() || self.ipv6.is_some();
+        EndpointSettings {
+            ipam_config: fixed.then(|| EndpointIpamConfig {
+                ipv4_address: self.ipv4.clone(),
+                ipv6_address: self.ipv6.clone(),
+                ..Default::default()
+            }),
+            links: filled(&self.links),
+            aliases: filled(&self.aliases),
+            ..Default::default()
+        }
+    }
+}
+
+pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
+    let (network_mode, endpoints) = match &spec.network {
+        NetworkMode::Bridge => (None, None),
+        NetworkMode::None => (Some("none".to_string()), None),
+        NetworkMode::Host => (Some("host".to_string()), None),
+        NetworkMode::Container(id) => (Some(format!("container:{id}")), None),
+        NetworkMode::Network {
+            name,
+            aliases,
+            ipv4,
+            links,
+        } => {
+            let endpoint = Endpoint {
+                aliases: aliases.clone(),
+                ipv4: ipv4.clone(),
+                ipv6: None,
+                links: links.clone(),
+            };
+            (
+                Some(name.clone()),
+                Some(HashMap::from([(name.clone(), endpoint.settings())])),
+            )
+        }
+    };
+    let key = |port: u16, protocol: &str| {
+        format!(
+            "{port}/{}",
+            if protocol.is_empty() { "tcp" } else { protocol }
+        )
+    };
+    let mut bindings: PortMap = HashMap::new();
+    let mut exposed: Vec<String> = spec.expose.iter().map(|(n, p)| key(*n, p)).collect();
+    for port in &spec.publish {
+        let key = key(port.container_port, &port.protocol);
+        bindings
+            .entry(key.clone())
+            .or_default()
+            .get_or_insert_default()
+            .push(PortBinding {
+                host_ip: port.host_ip.clone(),
+                // An empty text is how the API says "any".
+                host_port: Some(port.host_port.map(|p| p.to_string()).unwrap_or_default()),
+            });
+        if !exposed.contains(&key) {
+            exposed.push(key);
+        }
+    }
+    let log_config = spec.log_max_bytes.map(|bytes| HostConfigLogConfig {
+        typ: Some("json-file".to_string()),
+        config: Some(HashMap::from([
+            ("max-size".to_string(), bytes.to_string()),
+            ("max-file".to_string(), "2".to_string()),
+        ])),
+    });
+    let host = HostConfig {
+        cpu_shares: spec.cpu_shares,
+        memory: spec.memory,
+        memory_reservation: spec.memory_reservation,
+        memory_swap: spec.memory_swap,
+        memory_swappiness: spec.memory_swappiness,
+        oom_kill_disable: spec.oom_kill_disable,
+        oom_score_adj: spec.oom_score_adj,
+        nano_cpus: spec.nano_cpus,
+        cpu_period: spec.cpu_period,
+        cpu_quota: spec.cpu_quota,
+        cpuset_cpus: spec.cpuset_cpus.clone(),
+        pids_limit: spec.pids_limit,
+        cgroup_parent: spec.cgroup_parent.clone(),
+        devices: filled(&spec.devices).map(|all| {
+            all.into_iter()
+                .map(|d| DeviceMapping {
+                    path_on_host: Some(d.host),
+                    path_in_container: Some(d.container),
+                    cgroup_permissions: Some(d.permissions)
+                        .filter(|p| !p.is_empty())
+                        .or_else(|| Some("rwm".to_string())),
+                })
+                .collect()
+        }),
+        ulimits: filled(&spec.ulimits).map(|all| {
+            all.into_iter()
+                .map(|u| ResourcesUlimits {
+                    name: Some(u.name),
+                    soft: Some(u.soft),
+                    hard: Some(u.hard),
+                })
+                .collect()
+        }),
+        init: spec.init,
+        log_config,
+        network_mode,
+        port_bindings: (!bindings.is_empty()).then_some(bindings),
+        restart_policy: spec.restart.as_deref().map(restart_policy),
+        auto_remove: spec.auto_remove.then_some(true),
+        mounts: filled(&spec.mounts).map(|all| all.iter().map(mount).collect()),
+        tmpfs: map(&spec.tmpfs),
+        cap_add: filled(&spec.cap_add),
+        cap_drop: filled(&spec.cap_drop),
+        dns: filled(&spec.dns),
+        dns_options: filled(&spec.dns_opt),
+        dns_search: filled(&spec.dns_search),
+        extra_hosts: filled(&spec.extra_hosts),
+        group_add: filled(&spec.group_add),
+        ipc_mode: spec.ipc_mode.clone(),
+        pid_mode: spec.pid_mode.clone(),
+        uts_mode: spec.uts_mode.clone(),
+        userns_mode: spec.userns_mode.clone(),
+        privileged: spec.privileged.then_some(true),
+        readonly_rootfs: spec.read_only.then_some(true),
+        security_opt: filled(&spec.security_opt),
+        shm_size: spec.shm_size,
+        sysctls: map(&spec.sysctls),
+        runtime: spec.runtime.clone(),
+        ..Default::default()
+    };
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        cmd: spec.command.clone(),
+        // The engine takes one empty word, not an empty list, as "no entrypoint".
+        entrypoint: spec.entrypoint.clone().map(|words| {
+            if words.is_empty() {
+                vec![String::new()]
+            } else {
+                words
+            }
+        }),
+        env: filled(&spec.env),
+        labels: map(&spec.labels),
+        working_dir: spec.working_dir.clone(),
+        user: spec.user.clone(),
+        hostname: spec.hostname.clone(),
+        domainname: spec.domainname.clone(),
+        tty: spec.tty.then_some(true),
+        open_stdin: spec.stdin_open.then_some(true),
+        exposed_ports: (!exposed.is_empty()).then_some(exposed),
+        healthcheck: spec.healthcheck.as_ref().map(Health::to_engine),
+        stop_signal: spec.stop_signal.clone(),
+        stop_timeout: spec.stop_timeout,
+        host_config: Some(host),
+        networking_config: endpoints.map(|e| NetworkingConfig {
+            endpoints_config: Some(e),
+        }),
+        ..Default::default()
+    }
+}
+
+fn restart_policy(text: &str) -> RestartPolicy {
+    let (name, count) = text.split_once(':').unwrap_or((text, ""));
+    RestartPolicy {
+        name: Some(match name {
+            "always" => RestartPolicyNameEnum::ALWAYS,
+            "unless-stopped" => RestartPolicyNameEnum::UNLESS_STOPPED,
+            "on-failure" => RestartPolicyNameEnum::ON_FAILURE,
+            _ => RestartPolicyNameEnum::NO,
+        }),
+        maximum_retry_count: count.parse().ok(),
+    }
+}
+
+/// The `Mounts` form throughout: the older `Binds` makes an empty folder of a source that is not there.
+fn mount(spec: &MountSpec) -> Mount {
+    match spec {
+        MountSpec::Bind {
+            source,
+            target,
+            read_only,
+            propagation,
+        } => Mount {
+            typ: Some(MountType::BIND),
+            source: Some(source.clone()),
+            target: Some(target.clone()),
+            read_only: Some(*read_only),
+            bind_options: propagation.as_ref().and_then(|p| p.parse().ok()).map(|p| {
+                MountBindOptions {
+                    propagation: Some(p),
+                    ..Default::default()
+                }
+            }),
+            ..Default::default()
+        },
+        MountSpec::Volume {
+            name,
+            target,
+            read_only,
+            no_copy,
+            labels,
+        } => Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(name.clone()),
+            target: Some(target.clone()),
+            read_only: Some(*read_only),
+            volume_options: Some(MountVolumeOptions {
+                no_copy: Some(*no_copy),
+                labels: map(labels),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        MountSpec::Tmpfs { target, size, mode } => Mount {
+            typ: Some(MountType::TMPFS),
+            target: Some(target.clone()),
+            tmpfs_options: Some(MountTmpfsOptions {
+                size_bytes: *size,
+                mode: mode.map(i64::from),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+    }
+}
+
+impl Health {
+    fn to_engine(&self) -> HealthConfig {
+        let nanos =
+            |d: Duration| (!d.is_zero()).then(|| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));
+        HealthConfig {
+            test: filled(&self.test),
+            interval: nanos(self.interval),
+            timeout: nanos(self.timeout),
+            start_period: nanos(self.start_period),
+            start_interval: nanos(self.start_interval),
+            retries: (self.retries > 0).then_some(self.retries.into()),
+        }
+    }
+
+    pub(super) fn from_engine(config: HealthConfig) -> Health {
+        let duration =
+            |n: Option<i64>| Duration::from_nanos(n.and_then(|n| n.try_into().ok()).unwrap_or(0));
+        Health {
+            test: config.test.unwrap_or_default(),
+            interval: duration(config.interval),
+            timeout: duration(config.timeout),
+            start_period: duration(config.start_period),
+            start_interval: duration(config.start_interval),
+            retries: config.retries.and_then(|r| r.try_into().ok()).unwrap_or(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_exposed_once_and_bound_in_order() {
+        let spec = ContainerSpec {
+            publish: vec![
+                Publish {
+                    container_port: 80,
+                    host_port: Some(8080),
+                    host_ip: Some("127.0.0.1".into()),
+                    ..Default::default()
+                },
+                Publish {
+                    container_port: 80,
+                    ..Default::default()
+                },
+            ],
+            expose: vec![(53, "udp".into())],
+            ..Default::default()
+        };
+        let body = body(&spec);
+        assert_eq!(
+            body.exposed_ports,
+            Some(vec!["53/udp".into(), "80/tcp".into()])
+        );
+        let bindings = body
+            .host_config
+            .and_then(|h| h.port_bindings)
+            .unwrap_or_default();
+        let list = bindings["80/tcp"].clone().unwrap_or_default();
+        assert_eq!(list[0].host_port.as_deref(), Some("8080"));
+        assert_eq!(list[1].host_port.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn defaults_are_left_out() {
+        let text = serde_json::to_string(&body(&ContainerSpec::default())).unwrap_or_default();
+        assert_eq!(text, r#"{"Image":"","HostConfig":{}}"#);
+    }
+
+    #[test]
+    fn restart_policies() {
+        let p = restart_policy("on-failure:3");
+        assert_eq!(p.name, Some(RestartPolicyNameEnum::ON_FAILURE));
+        assert_eq!(p.maximum_retry_count, Some(3));
+    }
+
+    #[test]
+    fn health_round_trips() {
+        let h = Health {
+            test: vec!["CMD".into(), "true".into()],
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_millis(1500),
+            retries: 3,
+            ..Default::default()
+        };
+        assert_eq!(Health::from_engine(h.to_engine()), h);
+    }
+}

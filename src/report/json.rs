@@ -1,0 +1,33 @@
+//! The report for programs.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::Report;
+use crate::finding::{Finding, NotChecked};
+
+/// Changes when a reader of the old form would misread the new one.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Layout<'a> {
+    schema_version: u32,
+    app: &'a str,
+    verdict: &'static str,
+    findings: &'a [Finding],
+    not_checked: &'a [NotChecked],
+}
+
+/// Writes one JSON object and a newline.
+pub fn write(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+    let layout = Layout {
+        schema_version: SCHEMA_VERSION,
+        app: &report.app,
+        verdict: if report.judgement.passes() { "pass" } else { "fail" },
+        findings: &report.judgement.findings,
+        not_checked: &report.judgement.not_checked,
+    };
+    serde_json::to_writer_pretty(&mut *out, &layout)?;
+    writeln!(out)
+}

@@ -1,0 +1,36 @@
+//! Findings to text: a value and a writer, nothing else.
+
+pub mod human;
+pub mod json;
+
+use std::io::Write;
+
+use crate::finding::Judgement;
+
+/// What is reported.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Project name.
+    pub app: String,
+    /// What the rules said.
+    pub judgement: Judgement,
+    /// What was run, in sentences for people.
+    pub notes: Vec<String>,
+}
+
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs; the schema is versioned.
+    Json,
+}
+
+/// Writes `report`; `colour` counts for people only.
+pub fn write(report: &Report, format: Format, colour: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    match format {
+        Format::Human => human::write(report, colour, out),
+        Format::Json => json::write(report, out),
+    }
+}

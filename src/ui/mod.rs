@@ -1,0 +1,48 @@
+//! Draws events: bars and spinners on a terminal, plain lines elsewhere.
+//!
+//! Progress goes to stderr; the lines of the containers' logs, which are the data of `envsim dev` and
+//! `envsim logs`, go to stdout.
+
+mod lines;
+mod prefix;
+mod progress;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use crate::event::Sink;
+
+pub use prefix::Prefixes;
+
+/// What the user wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct Show {
+    /// Container logs on stdout (true) or on stderr, where they do not mix with a report.
+    pub logs_to_stdout: bool,
+    /// Container logs at all.
+    pub logs: bool,
+    /// Names of all services, for the width of the prefix.
+    pub services: Vec<String>,
+}
+
+/// A sink for this process's terminal.
+pub fn sink(show: Show) -> Sink {
+    let fancy = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let printer = lines::Printer::new(show);
+    if fancy {
+        let progress = progress::Progress::new(printer);
+        Arc::new(move |event| progress.draw(event))
+    } else {
+        Arc::new(move |event| printer.print(&event, &|line| eprintln!("{line}")))
+    }
+}
+
+/// Whether reports on stdout are coloured: a terminal, and not `NO_COLOR`.
+pub fn colour_stdout() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// The same for stderr.
+pub fn colour_stderr() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
