@@ -118,7 +118,7 @@ async fn run_task(session: &Session, dev: &App, prod: &App, images: &IndexMap<St
     };
     let files = looking.await.unwrap_or_default();
     let mut mounts = files.mounts.clone();
-    let confirming = files::confirm(&session.engine, task.containers(), &mut mounts);
+    let confirming = files::confirm(&session.engine, &prod.directory, task.containers(), images, &mut mounts);
     let running = async {
         let result = task.run().await;
         for (name, id) in &followers {

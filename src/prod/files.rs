@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use futures::StreamExt;
 use indexmap::IndexMap;
 
 use super::missing::{named, never_needed, says_missing, topmost};
@@ -19,6 +18,10 @@ use crate::scan::{Scanner, scannable};
 
 /// Files of a mount that are asked for one by one; more are told as a number.
 const ASKED: usize = 60;
+/// Files of a directory that are asked for.
+const ASKED_IN_DIRECTORY: usize = 12;
+/// A larger file of an image is not fetched to compare it.
+const LARGEST_COMPARED: usize = 1 << 20;
 /// Text of the images' files that is kept to look names up in, per service.
 const KEPT_TEXT: usize = 16 << 20;
 
@@ -71,24 +74,7 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
                 continue;
             }
         };
-        for mention in scanner.mentions(&shown, &text) {
-            let target = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
-            let line = text.lines().nth(mention.line as usize - 1).unwrap_or_default();
-            files.hosts.push(HostInFile {
-                services: services.clone(),
-                target: target.map_or_else(|| mention.host.clone(), |(_, service)| service.clone()),
-                host: mention.host,
-                place: Place {
-                    path: shown.as_str().into(),
-                    line: mention.line,
-                    column: mention.column,
-                    end_column: mention.end_column,
-                },
-                text: mask(line).into_owned(),
-                variable: mention.variable,
-                via: via.clone(),
-            });
-        }
+        files.hosts.extend(mentions(&scanner, &names, &shown, &text, services, via));
         kept += text.len();
         if kept < KEPT_TEXT {
             texts.insert(path.clone(), text);
@@ -105,7 +91,39 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
             files.mounts.extend(compare(dev, service, mount, image, &own));
         }
     }
+    let mounted: Vec<MountSeen> = files.mounts.iter().filter(|mount| !mount.without_build).cloned().collect();
+    scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
     files
+}
+
+/// The service names that `text` uses as hosts.
+fn mentions(
+    scanner: &Scanner,
+    names: &[(String, String)],
+    shown: &str,
+    text: &str,
+    services: &[String],
+    via: &str,
+) -> Vec<HostInFile> {
+    let found = scanner.mentions(shown, text).into_iter().map(|mention| {
+        let target = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
+        let line = text.lines().nth(mention.line as usize - 1).unwrap_or_default();
+        HostInFile {
+            services: services.to_vec(),
+            target: target.map_or_else(|| mention.host.clone(), |(_, service)| service.clone()),
+            host: mention.host,
+            place: Place {
+                path: shown.into(),
+                line: mention.line,
+                column: mention.column,
+                end_column: mention.end_column,
+            },
+            text: mask(line).into_owned(),
+            variable: mention.variable,
+            via: via.to_owned(),
+        }
+    });
+    found.collect()
 }
 
 /// The text of a file worth scanning; none for binaries, archives, lock files and so on.
@@ -339,24 +357,101 @@ fn name_in(app: &App, path: &Path, own: &[(&Path, &str)]) -> Option<(Place, Stri
     })
 }
 
-/// Asks the image itself, through a container made from it: what the build made after all is not
-/// missing.
-pub async fn confirm(engine: &Engine, containers: &[(String, String)], mounts: &mut [MountSeen]) {
+/// Asks the images themselves, through containers made from them: what a build made after all is
+/// not missing.
+pub async fn confirm(
+    engine: &Engine,
+    project: &Path,
+    containers: &[(String, String)],
+    images: &IndexMap<String, Image>,
+    mounts: &mut [MountSeen],
+) {
     for mount in mounts.iter_mut().filter(|mount| !mount.without_build) {
         let Some((_, id)) = containers.iter().find(|(service, _)| *service == mount.service) else {
             continue;
         };
+        let opaque = images.get(&mount.service).is_none_or(makes_files);
         let mut missing = Vec::new();
         for file in mount.missing.drain(..) {
-            let found = {
-                let mut archive = Box::pin(engine.get_archive(id, &file.target));
-                matches!(archive.next().await, Some(Ok(_)))
-            };
-            if !found {
-                missing.push(file);
-            }
+            missing.extend(ask(engine, id, project, file, opaque).await);
         }
         mount.missing = missing;
+    }
+}
+
+/// Whether a RUN of the image can have made a file of any name: then another content is no proof
+/// that the file is not the one meant.
+fn makes_files(image: &Image) -> bool {
+    image.built.as_ref().is_none_or(|input| {
+        let mut steps = input.resolved.reachable().flat_map(|stage| &stage.steps);
+        steps.any(|step| matches!(step.kind, crate::build::dockerfile::Kind::Run(_)))
+    })
+}
+
+/// The path when the image lacks it or has another file in its place; none when it is there.
+async fn ask(engine: &Engine, id: &str, project: &Path, file: MissingFile, opaque: bool) -> Option<MissingFile> {
+    let on_disk = project.join(&file.path);
+    if !on_disk.is_dir() {
+        return match there(engine, id, &file.target).await {
+            None => Some(file),
+            Some(_) if opaque => None,
+            Some(bytes) => std::fs::read(&on_disk).is_ok_and(|own| own != bytes).then(|| replaced(file)),
+        };
+    }
+    // The directory can be there with other files in it: what counts is what is below.
+    let below = files_below(&on_disk);
+    let mut others = 0;
+    for path in below.iter().take(ASKED_IN_DIRECTORY) {
+        let inside = path.strip_prefix(&on_disk).unwrap_or(path).to_string_lossy().into_owned();
+        let target = format!("{}/{inside}", file.target);
+        match there(engine, id, &target).await {
+            None => return Some(file),
+            Some(bytes) => others += usize::from(!opaque && std::fs::read(path).is_ok_and(|own| own != bytes)),
+        }
+    }
+    (others > 0).then(|| replaced(file))
+}
+
+fn replaced(mut file: MissingFile) -> MissingFile {
+    file.reason.push_str("; the base image has a file of that name, with another content");
+    file
+}
+
+/// The content of a file of the image; empty for what is no file; none when nothing is there.
+async fn there(engine: &Engine, id: &str, path: &str) -> Option<Vec<u8>> {
+    let bytes = engine.get_archive_bytes(id, path, LARGEST_COMPARED).await;
+    let archive = match bytes {
+        Ok(archive) => archive,
+        Err(error) if error.is_not_found() => return None,
+        Err(_) => return Some(Vec::new()), // there, and too large to compare
+    };
+    let mut archive = tar::Archive::new(&archive[..]);
+    let mut content = Vec::new();
+    let entry = archive.entries().ok()?.next()?.ok();
+    let read = entry.map(|mut entry| std::io::Read::read_to_end(&mut entry, &mut content));
+    drop(read);
+    Some(content)
+}
+
+/// Service names as hosts in files that only the mounts bring: they belong into the image, and break
+/// there.
+fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut Vec<HostInFile>) {
+    let names = app.host_names();
+    for mount in mounts {
+        for missing in &mount.missing {
+            let path = app.directory.join(&missing.path);
+            let files = if path.is_dir() { files_below(&path) } else { vec![path] };
+            let via = format!("only the bind mount at {} brings it ({} line {})", mount.target, mount.place.path, mount.place.line);
+            for file in files {
+                let shown = app.relative(&file);
+                if hosts.iter().any(|known| *known.place.path == *shown && known.services.contains(&mount.service)) {
+                    continue;
+                }
+                if let Ok(Some(text)) = read_text(&file, &shown) {
+                    hosts.extend(mentions(scanner, &names, &shown, &text, &[mount.service.clone()], &via));
+                }
+            }
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 //!
 //! Fix: give the production value, under `x-envsim.prod.environment` or in `compose.prod.yaml`.
 
-use crate::app::{EnvFrom, Place, Service};
+use std::borrow::Cow;
+
+use crate::app::{Place, Service};
 use crate::checks::Rule;
 use crate::checks::words::{TASK_LOOPBACK, failed_lookups, lookup_sentence};
 use crate::evidence::Evidence;
@@ -30,12 +32,10 @@ static INFO: RuleInfo = RuleInfo {
 
 /// One value of the production app that could name a host.
 struct Candidate<'a> {
-    /// Variable name, or the Compose key.
+    /// Variable name; empty for a command.
     key: &'a str,
-    value: &'a str,
+    value: Cow<'a, str>,
     place: &'a Place,
-    /// Columns inside `value` can be told from `place`.
-    from_file: bool,
     what: String,
 }
 
@@ -46,7 +46,7 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
     for service in evidence.prod.services.values() {
         for candidate in candidates(service) {
             let mut seen: Vec<String> = Vec::new();
-            for found in hosts_in_value(candidate.key, candidate.value, &hosts) {
+            for found in hosts_in_value(candidate.key, &candidate.value, &hosts) {
                 if seen.contains(&found.host) {
                     continue;
                 }
@@ -64,31 +64,25 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
 fn candidates(service: &Service) -> Vec<Candidate<'_>> {
     let variables = service.environment.iter().map(|variable| Candidate {
         key: &variable.name,
-        value: &variable.value,
+        value: variable.value.as_str().into(),
         place: &variable.place,
-        from_file: variable.from == EnvFrom::EnvFile,
         what: format!("the variable `{}`", variable.name),
     });
+    // `-h` and `db` mean something only together, so the words of a command are read as one line.
     let commands = [("command", &service.command), ("entrypoint", &service.entrypoint)]
         .into_iter()
         .filter_map(|(key, words)| words.as_ref().map(|words| (key, words)))
-        .flat_map(|(key, words)| {
-            words.value.iter().map(move |word| Candidate {
-                key,
-                value: word,
-                place: &words.place,
-                from_file: false,
-                what: format!("`{key}`"),
-            })
+        .map(|(key, words)| Candidate {
+            key: "",
+            value: words.value.join(" ").into(),
+            place: &words.place,
+            what: format!("`{key}`"),
         });
-    let checks = service.healthcheck.iter().flat_map(|check| {
-        check.test.iter().map(|word| Candidate {
-            key: "healthcheck",
-            value: word,
-            place: &check.place,
-            from_file: false,
-            what: "the health check".to_owned(),
-        })
+    let checks = service.healthcheck.iter().map(|check| Candidate {
+        key: "",
+        value: check.test.iter().skip(1).cloned().collect::<Vec<_>>().join(" ").into(),
+        place: &check.place,
+        what: "the health check".to_owned(),
     });
     variables.chain(commands).chain(checks).collect()
 }
@@ -100,7 +94,7 @@ fn within(candidate: &Candidate, start: usize, end: usize) -> Place {
     let width = place.end_column.saturating_sub(place.column);
     let quotes = match width.checked_sub(length) {
         Some(0) => 0,
-        Some(2) if !candidate.from_file || candidate.value.len() as u32 + 2 == width => 1,
+        Some(2) => 1,
         _ => return place.clone(),
     };
     let before = candidate.value[..start].chars().count() as u32;
@@ -129,14 +123,17 @@ fn finding(
         "give the production value under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`; for `{target}` in the same task the host is {TASK_LOOPBACK}",
         service.name
     );
-    let shown = mask(candidate.value);
+    let shown = mask(&candidate.value);
     let finding = Finding::new(&INFO, message, help)
         .service(&service.name)
         .at(place, "")
         .data("host", host)
         .data("target", target)
-        .data("variable", candidate.key)
         .proof(format!("its production value is `{shown}`"));
+    let finding = match candidate.key {
+        "" => finding,
+        variable => finding.data("variable", variable),
+    };
     let askers = [service.name.clone()];
     match lookup_sentence(host, &failed_lookups(evidence, host, &askers)) {
         Some(sentence) => finding.proof(sentence),

@@ -76,7 +76,10 @@ fn one(mount: &MountSeen, file: &MissingFile) -> Finding {
         .data("path", &*file.path)
         .data("target", &*file.target)
         .proof(format!("the image `{image}` has nothing at `{}`: {}", file.target, file.reason));
-    finding.severity = Severity::Warning;
+    // What is mounted by itself is meant to be there; of a whole directory some files may not be.
+    if file.target != mount.target {
+        finding.severity = Severity::Warning;
+    }
     if let Some((place, text)) = &file.named_in {
         finding.severity = Severity::Error;
         finding = finding.at(place, text).proof(format!("{place} names it"));

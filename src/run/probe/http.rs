@@ -56,6 +56,8 @@ pub async fn ask(request: &Request, address: &(String, u16)) -> Result<Answer, F
         let response = sender.send_request(message).await.map_err(|error| {
             if error.is_parse() {
                 Failure::NotHttp(error.to_string())
+            } else if error.is_closed() || error.is_canceled() || error.is_incomplete_message() {
+                Failure::Connection("the connection was closed before an answer came".to_owned())
             } else {
                 Failure::Connection(cause(&error))
             }

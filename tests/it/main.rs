@@ -1,0 +1,16 @@
+//! Runs the built `envsim` as a user does and looks at what it printed and at what is in the engine.
+//!
+//! Tests that need a container engine skip themselves, and say so, where none answers;
+//! `ENVSIM_REQUIRE_ENGINE=1` makes them fail instead.
+
+mod bad_input;
+mod bad_run;
+mod dev;
+mod dev_order;
+mod dev_watch;
+mod examples;
+mod image;
+mod no_engine;
+mod robust;
+mod support;
+mod task;
