@@ -1,5 +1,44 @@
 //! envsim runs a container app the way it is developed and the way ECS runs it, and proves the
 //! difference.
+//!
+//! # The map
+//!
+//! Looking, deciding and acting are separate code. Decisions take plain values and return plain
+//! values; only [`engine`] talks to the container engine.
+//!
+//! | module | subject | uses |
+//! |---|---|---|
+//! | [`app`] | the user's application: Compose files to typed values with places | |
+//! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
+//! | [`scan`] | text to the service names it uses as network hosts | |
+//! | [`mask`] | passwords out of everything printed | |
+//! | [`wire`] | messages of the agent, the program of ours inside containers | |
+//! | [`labels`] | names and labels of what envsim makes | |
+//! | [`evidence`] | plain records of what was seen | `app` |
+//! | [`finding`] | a finding and what a rule is | `app`, `evidence` |
+//! | [`event`] | what happens during a run | `labels` |
+//! | [`plan`] | order: what may start now, what may stop now | `app` |
+//! | [`checks`] | the rules: evidence in, findings out | `app`, `evidence`, `finding`, `mask`, `scan` |
+//! | [`engine`] | the container engine, the only user of its client library | |
+//! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan` |
+//! | [`dev`] | the app as it is developed | `app`, `build`, `engine`, `evidence`, `labels`, `plan`, `run`, `wire` |
+//! | [`prod`] | the app as one ECS task | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
+//! | [`report`] | findings to text | `finding` |
+//! | [`ui`] | events to a terminal | `event`, `labels` |
+//! | [`cli`] | one file per command; joins everything | all |
+//!
+//! `src/agent` is a program of its own: `build.rs` compiles it without dependencies, [`run::agent`]
+//! embeds it. It shares only [`wire`] with this crate.
+//!
+//! `tests/layout.rs` reads this table and fails when a module uses one that its row does not name.
+//!
+//! # The path of a finding
+//!
+//! `cli::prod_check` builds the images ([`run::image`]), runs the task ([`prod::task`]) and the dev
+//! run beside it ([`dev::run`]), and looks at the files of the images ([`prod::files`]). All of it
+//! becomes one [`evidence::Evidence`]. [`checks::run`] lets every rule judge it, and [`report`]
+//! writes the [`finding::Judgement`].
+
 pub mod app;
 pub mod build;
 pub mod checks;

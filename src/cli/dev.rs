@@ -15,7 +15,7 @@ use crate::plan::start::State;
 use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
 use crate::run::image::{self, Image, Want};
-use crate::run::{RunError, Session, logs};
+use crate::run::{RunError, Session};
 use crate::ui;
 
 /// Runs the command.
@@ -66,14 +66,8 @@ fn keep_only(app: &mut App, named: &[String]) {
 
 async fn work(session: &Session, app: &App, detach: bool) -> Result<(), Failure> {
     let images = images(session, app).await?;
-    let mut run = DevRun::create(session, app, &images).await?;
-    let mut followers = Vec::new();
-    if !detach {
-        // Logs are read from the beginning, whenever a container starts.
-        followers.extend(run.containers().iter().map(|(name, id)| logs::follow(session, name, id, None)));
-    }
-    let started = run.start().await;
-    if let Err(error) = started {
+    let mut run = DevRun::create(session, app, &images, !detach).await?;
+    if let Err(error) = run.start().await {
         run.stop().await;
         return Err(error.into());
     }

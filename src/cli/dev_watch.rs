@@ -14,7 +14,7 @@ use crate::dev::watch::rule::Matcher;
 use crate::dev::watch::source::{Change, Source};
 use crate::event::Event;
 use crate::run::image::{self, Want};
-use crate::run::{RunError, Session, logs};
+use crate::run::{RunError, Session};
 
 /// One service's rules.
 struct Watched<'a> {
@@ -39,7 +39,7 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
     for watched in &watched {
         for matcher in watched.matchers.iter().filter(|matcher| matcher.rule.initial_sync) {
             let items = items_below(matcher);
-            act_sync(session, run, watched.service, &items, Instant::now()).await;
+            act_sync(session, run, watched.service, &items).await;
         }
     }
     let names: Vec<&str> = watched.iter().map(|watched| &*watched.service.name).collect();
@@ -149,7 +149,7 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
             }
             continue;
         }
-        let synced = asked.items.is_empty() || act_sync(session, run, service, &asked.items, changes.since).await;
+        let synced = asked.items.is_empty() || act_sync(session, run, service, &asked.items).await;
         if asked.restart && synced {
             restart(session, run, service).await;
             session.emit(done(if asked.items.is_empty() { "restarted for" } else { "synced and restarted for" }));
@@ -160,7 +160,7 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
     Ok(())
 }
 
-async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items: &[Item], _since: Instant) -> bool {
+async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items: &[Item]) -> bool {
     let Some((_, id)) = run.containers().iter().find(|(name, _)| *name == service.name) else {
         return false;
     };
@@ -178,11 +178,8 @@ async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
         return;
     };
     let seconds = service.stop_grace_period.map_or(10, |period| period.as_secs() as u32);
-    let since = now_seconds();
-    match session.engine.restart(id, seconds).await {
-        // The log stream ends with the container; a new one goes on where it ended.
-        Ok(()) => drop(logs::follow(session, &service.name, id, Some(since))),
-        Err(error) => session.emit(Event::Warning(format!("{}: not restarted: {error}", service.name))),
+    if let Err(error) = session.engine.restart(id, seconds).await {
+        session.emit(Event::Warning(format!("{}: not restarted: {error}", service.name)));
     }
 }
 
@@ -197,8 +194,7 @@ async fn rebuild(session: &Session, app: &App, run: &mut DevRun<'_>, service: &S
             return Ok(false);
         }
     };
-    let id = run.replace(service, &built).await?;
-    logs::follow(session, &service.name, &id, None);
+    run.replace(service, &built).await?;
     Ok(true)
 }
 
@@ -218,9 +214,4 @@ fn items_below(matcher: &Matcher) -> Vec<Item> {
         }
     }
     items
-}
-
-fn now_seconds() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs() as i64)
 }

@@ -22,7 +22,7 @@ use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
 use crate::run::image::{self, Image, Want};
 use crate::run::probe;
-use crate::run::{RunError, Session, logs};
+use crate::run::{RunError, Session};
 use crate::ui;
 
 /// Region of the task's names when the environment names none.
@@ -111,23 +111,13 @@ async fn run_task(session: &Session, dev: &App, prod: &App, images: &IndexMap<St
     let (dev_copy, prod_copy, images_copy) = (dev.clone(), prod.clone(), images.clone());
     let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &images_copy));
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
-    let task = Task::start(session, prod, images, region.unwrap_or_else(|| REGION.to_owned())).await?;
-    let followers: Vec<_> = match show_logs {
-        true => task.containers().iter().map(|(name, id)| (name.clone(), id.clone())).collect(),
-        false => Vec::new(),
-    };
+    let region = region.unwrap_or_else(|| REGION.to_owned());
+    let task = Task::start(session, prod, images, region, show_logs).await?;
     let files = looking.await.unwrap_or_default();
     let mut mounts = files.mounts.clone();
     let confirming = files::confirm(&session.engine, &prod.directory, task.containers(), images, &mut mounts);
-    let running = async {
-        let result = task.run().await;
-        for (name, id) in &followers {
-            logs::follow(session, name, id, None);
-        }
-        result
-    };
-    let ((), result) = tokio::join!(confirming, running);
-    result?;
+    let ((), running) = tokio::join!(confirming, task.run());
+    running?;
     let targets = task.targets().await?;
     let probes = probe::run_all(session, &prod.probes, &targets, &|_| task.over()).await;
     let task = task.finish().await?;
@@ -156,14 +146,8 @@ async fn run_dev(
     show_logs: bool,
 ) -> Result<DevSeen, RunError> {
     let images = dev_images(session, dev, built).await?;
-    let run = DevRun::create(session, dev, &images).await?;
-    let started = run.start().await;
-    if show_logs {
-        for (name, id) in run.containers() {
-            logs::follow(session, name, id, None);
-        }
-    }
-    started?;
+    let run = DevRun::create(session, dev, &images, show_logs).await?;
+    run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
     let listeners = run.listeners().await?;

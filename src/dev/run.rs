@@ -30,7 +30,12 @@ impl<'a> DevRun<'a> {
     /// Makes networks, volumes and containers; nothing is started yet.
     ///
     /// What was made carries the session's labels; the caller removes it, also after an error.
-    pub async fn create(session: &Session, app: &'a App, images: &IndexMap<String, Image>) -> Result<Self, RunError> {
+    pub async fn create(
+        session: &Session,
+        app: &'a App,
+        images: &IndexMap<String, Image>,
+        show_logs: bool,
+    ) -> Result<Self, RunError> {
         for key in plan::networks_to_make(app) {
             let written = app.networks.get(&key);
             let spec = NetworkSpec {
@@ -52,7 +57,7 @@ impl<'a> DevRun<'a> {
         });
         let mut containers = try_join_all(first.iter().map(|service| make(session, app, service, images))).await?;
         containers.extend(try_join_all(second.iter().map(|service| make(session, app, service, images))).await?);
-        let supervisor = Supervisor::new(session, events, &containers);
+        let supervisor = Supervisor::new(session, events, &containers, show_logs);
         Ok(Self {
             session: session.clone(),
             app,

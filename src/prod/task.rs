@@ -53,7 +53,13 @@ impl<'a> Task<'a> {
     /// has ended, or when an essential one has.
     ///
     /// What was made carries the session's labels; the caller removes it, also after an error.
-    pub async fn start(session: &Session, app: &'a App, images: &IndexMap<String, Image>, region: String) -> Result<Self, RunError> {
+    pub async fn start(
+        session: &Session,
+        app: &'a App,
+        images: &IndexMap<String, Image>,
+        region: String,
+        show_logs: bool,
+    ) -> Result<Self, RunError> {
         agent::ensure(session).await?;
         let id = session.labels.task.clone().unwrap_or_default();
         let info = session.engine.info().await?;
@@ -88,7 +94,7 @@ impl<'a> Task<'a> {
             }
         });
         let containers = try_join_all(made).await?;
-        let supervisor = Supervisor::new(session, events, &containers);
+        let supervisor = Supervisor::new(session, events, &containers, show_logs);
         Ok(Self {
             session: session.clone(),
             app,

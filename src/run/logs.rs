@@ -1,33 +1,70 @@
 //! Logs of containers: followed as they come, or the last lines.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use futures::StreamExt;
-use tokio::task::JoinHandle;
 
 use super::Session;
 use crate::engine::{LogOptions, Stream};
 use crate::event::Event;
 use crate::mask::mask;
 
-/// Emits every line of the container until it ends.
-pub fn follow(session: &Session, service: &str, id: &str, since: Option<i64>) -> JoinHandle<()> {
-    let options = LogOptions {
-        follow: true,
-        since,
-        ..LogOptions::default()
-    };
-    let session = session.clone();
-    let service = service.to_owned();
-    let mut lines = session.engine.logs(id, options);
-    tokio::spawn(async move {
-        while let Some(Ok(chunk)) = lines.next().await {
-            session.emit(Event::Log {
-                run: session.labels.run,
-                service: service.clone(),
-                stderr: chunk.stream == Stream::Stderr,
-                line: chunk.line,
-            });
-        }
-    })
+/// Follows the logs of a run's containers over their restarts and replacements.
+#[derive(Default)]
+pub struct Follower {
+    /// The engine's time of the last line of each service: a line is shown once.
+    seen: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl Follower {
+    /// Emits every line of the container that just started, until it ends. The engine ends the log
+    /// of a container with the container, so this is called at each start.
+    pub fn started(&self, session: &Session, service: &str, id: &str) {
+        let last = lock(&self.seen).get(service).cloned();
+        let options = LogOptions {
+            follow: true,
+            // The engine takes whole seconds; the lines of that second are compared below.
+            since: last.as_deref().and_then(seconds),
+            timestamps: true,
+            ..LogOptions::default()
+        };
+        let mut lines = session.engine.logs(id, options);
+        let (session, service, seen) = (session.clone(), service.to_owned(), self.seen.clone());
+        tokio::spawn(async move {
+            while let Some(Ok(chunk)) = lines.next().await {
+                if let Some(time) = chunk.time {
+                    if last.as_ref().is_some_and(|last| time <= *last) {
+                        continue;
+                    }
+                    lock(&seen).insert(service.clone(), time);
+                }
+                session.emit(Event::Log {
+                    run: session.labels.run,
+                    service: service.clone(),
+                    stderr: chunk.stream == Stream::Stderr,
+                    line: chunk.line,
+                });
+            }
+        });
+    }
+}
+
+/// A map of times is never left half changed, so a poisoned lock holds no harm.
+fn lock(seen: &Mutex<HashMap<String, String>>) -> MutexGuard<'_, HashMap<String, String>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Seconds since 1970 of a time as the engine writes it, `2026-01-02T03:04:05.678901234Z`.
+///
+/// The days are counted as in Howard Hinnant's `days_from_civil`.
+fn seconds(time: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let year = if month <= 2 { year - 1 } else { year };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468;
+    Some(((days * 24 + number(11..13)?) * 60 + number(14..16)?) * 60 + number(17..19)?)
 }
 
 /// The last `count` lines, without secrets and terminal codes, oldest first; what can be read of
@@ -46,4 +83,17 @@ pub async fn last_lines(session: &Session, id: &str, count: usize) -> Vec<String
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_line_is_counted_in_seconds_since_1970() {
+        assert_eq!(seconds("1970-01-01T00:00:00.000000000Z"), Some(0));
+        assert_eq!(seconds("2000-02-29T12:00:01.5Z"), Some(951_825_601));
+        assert_eq!(seconds("2026-11-22T21:09:55.302123456Z"), Some(1_795_381_795));
+        assert_eq!(seconds("yesterday"), None);
+    }
 }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::logs::Follower;
 use super::{RunError, Session};
 use crate::app::App;
 use crate::engine::{EngineError, EngineEvent, EventStream};
@@ -40,8 +41,9 @@ impl Drop for Supervisor {
 
 impl Supervisor {
     /// Begins to follow `containers` (service and container id), all of them created and not
-    /// started. `events` must have been subscribed to before.
-    pub fn new(session: &Session, events: EventStream, containers: &[(String, String)]) -> Self {
+    /// started. `events` must have been subscribed to before. With `logs`, every line of their logs
+    /// becomes an event.
+    pub fn new(session: &Session, events: EventStream, containers: &[(String, String)], logs: bool) -> Self {
         let pending = containers.iter().map(|(service, _)| (service.clone(), State::Pending));
         let states = Arc::new(watch::Sender::new(pending.collect::<States>()));
         let oom = Arc::new(watch::Sender::new(Vec::new()));
@@ -53,6 +55,7 @@ impl Supervisor {
             oom: oom.clone(),
             ids: ids.clone(),
             hushed: hushed.clone(),
+            logs: logs.then(Follower::default),
         };
         let pump = tokio::spawn(pump.run(events));
         Self {
@@ -177,6 +180,7 @@ struct Pump {
     oom: Arc<watch::Sender<Vec<String>>>,
     ids: Ids,
     hushed: Arc<AtomicBool>,
+    logs: Option<Follower>,
 }
 
 impl Pump {
@@ -202,6 +206,9 @@ impl Pump {
             "oom" => return self.oom.send_modify(|services| services.push(service.clone())),
             _ => return,
         };
+        if let (Change::Started, Some(logs)) = (&change, &self.logs) {
+            logs.started(&self.session, service, &event.id);
+        }
         let state = match &change {
             Change::Healthy => State::Running { healthy: Some(true) },
             Change::Unhealthy => State::Running { healthy: Some(false) },

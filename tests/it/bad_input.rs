@@ -142,9 +142,10 @@ fn a_directory_as_compose_file_is_refused() {
 
 #[test]
 fn a_project_name_that_the_engine_cannot_take_is_refused() {
-    let project = Project::new();
+    let mut project = Project::new();
     project.compose("services: {web: {image: debian}}\n");
-    refuses(project, &["-p", "Not A Name"], &["Not A Name", "lower-case"]);
+    project.rename("Not A Name");
+    refuses(project, &[], &["Not A Name", "lower-case"]);
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod command;
 mod engine;
 mod project;
+mod report;
 
 pub use command::{Outcome, Running};
 pub use engine::Eye;
 pub use project::Project;
+pub use report::Report;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

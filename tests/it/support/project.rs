@@ -74,6 +74,11 @@ impl Project {
         self
     }
 
+    /// Gives it another name.
+    pub fn rename(&mut self, name: &str) {
+        self.name = name.to_owned();
+    }
+
     /// Where `path` of the project is.
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
