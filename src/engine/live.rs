@@ -1,6 +1,6 @@
 //! The engine folder against a real engine: `cargo test engine::live -- --ignored`.
 //!
-//! Wants an image with a shell and coreutils, named in `ENVSIM_TEST_IMAGE` (default `eng-base`).
+//! Wants an image with a shell and coreutils, named in `ENVSIM_TEST_IMAGE` (default `debian:bookworm-slim`).
 //! Everything it makes is called `eng-*` and is removed again.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use super::*;
 
 fn image() -> String {
-    std::env::var("ENVSIM_TEST_IMAGE").unwrap_or_else(|_| "eng-base".to_string())
+    std::env::var("ENVSIM_TEST_IMAGE").unwrap_or_else(|_| "debian:bookworm-slim".to_string())
 }
 
 async fn engine() -> Engine {
@@ -925,6 +925,46 @@ async fn images() {
         println!("pull {name}: {:?} {e}", started.elapsed());
         assert!(matches!(e, EngineError::ImageNotFound { .. }), "{e:?}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs a container engine"]
+async fn an_image_from_an_archive() {
+    let engine = engine().await;
+    let layer = archive(&[("hello", "hi")]);
+    let config = serde_json::json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Env": ["A=1"]},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer))]},
+    })
+    .to_string();
+    let manifest = r#"[{"Config":"c.json","RepoTags":["eng-loaded:1"],"Layers":["l.tar"]}]"#;
+    let layer = String::from_utf8(layer).expect("a tar of ASCII");
+    let saved = archive(&[
+        ("c.json", &config),
+        ("l.tar", &layer),
+        ("manifest.json", manifest),
+    ]);
+    let loaded = engine.load_image(saved).await.expect("loaded");
+    assert_eq!(loaded, ["eng-loaded:1"]);
+    let image = engine
+        .image("eng-loaded:1")
+        .await
+        .expect("lookup")
+        .expect("it is there");
+    assert_eq!(image.config.env, ["A=1"]);
+    assert!(
+        engine
+            .remove_image("eng-loaded:1", true)
+            .await
+            .expect("removed")
+    );
+    let e = engine
+        .load_image(archive(&[]))
+        .await
+        .expect_err("nothing in it");
+    println!("empty archive: {e}");
 }
 
 const DOCKERFILE: &str = r#"

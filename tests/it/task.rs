@@ -154,9 +154,12 @@ fn is(name: &str, value: &str) {
 }
 
 #[test]
-fn a_task_in_which_all_is_well_passes() {
+fn the_lookups_of_service_names_are_all_that_is_wrong_with_this_task() {
     let Some(seen) = seen() else { return };
-    Report::of(&seen.outcome).passes();
+    let report = Report::of(&seen.outcome);
+    report.outcome.exits(1);
+    report.finding("service-lookup-failed", "host", "sibling");
+    assert!(report.errors().iter().all(|rule| *rule == "service-lookup-failed"), "{}", seen.outcome);
 }
 
 #[test]
