@@ -74,7 +74,11 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of `rule` without places, data and proof yet.
-    pub fn new(rule: &'static RuleInfo, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn new(
+        rule: &'static RuleInfo,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self {
             rule,
             severity: rule.severity,
@@ -117,7 +121,11 @@ impl Finding {
 
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let places: Vec<&Place> = self.locations.iter().map(|location| &location.place).collect();
+        let places: Vec<&Place> = self
+            .locations
+            .iter()
+            .map(|location| &location.place)
+            .collect();
         let mut out = serializer.serialize_struct("Finding", 9)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
@@ -153,6 +161,8 @@ pub struct Judgement {
 impl Judgement {
     /// True when nothing breaks in production: there may be warnings.
     pub fn passes(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity != Severity::Error)
+        self.findings
+            .iter()
+            .all(|finding| finding.severity != Severity::Error)
     }
 }

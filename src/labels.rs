@@ -114,7 +114,11 @@ impl Labels {
             RunKind::ProdCheck => "prod-check",
         };
         let service = service.to_lowercase();
-        format!("envsim/{}/{}:{tag}", image_part(&self.project), image_part(&service))
+        format!(
+            "envsim/{}/{}:{tag}",
+            image_part(&self.project),
+            image_part(&service)
+        )
     }
 }
 
@@ -150,7 +154,11 @@ mod tests {
         ];
         assert_eq!(
             names,
-            ["envsim-shop-web", "envsim-shop-compare-web", "envsim-shop-prod-check-01234567-web"]
+            [
+                "envsim-shop-web",
+                "envsim-shop-compare-web",
+                "envsim-shop-prod-check-01234567-web"
+            ]
         );
     }
 

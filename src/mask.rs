@@ -44,7 +44,10 @@ mod tests {
             ("mongodb://u:p@ss@db:27017/x", "mongodb://u:****@db:27017/x"),
             ("redis://:secret@cache", "redis://:******@cache"),
             ("http://web:8080/a@b", "http://web:8080/a@b"),
-            ("POSTGRES_PASSWORD=hunter2 ok", "POSTGRES_PASSWORD=******* ok"),
+            (
+                "POSTGRES_PASSWORD=hunter2 ok",
+                "POSTGRES_PASSWORD=******* ok",
+            ),
             ("nothing here", "nothing here"),
         ] {
             assert_eq!(mask(text), masked);

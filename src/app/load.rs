@@ -79,8 +79,9 @@ pub fn load(options: &LoadOptions, mode: Mode) -> Result<Loaded, Problems> {
     let mut cx = Context::default();
     let mut merged: Option<Node> = None;
     for file in &files {
-        let text = read_text(file, MAX_BYTES)
-            .map_err(|message| Problem::error(format!("cannot read `{}`: {message}", file.display())))?;
+        let text = read_text(file, MAX_BYTES).map_err(|message| {
+            Problem::error(format!("cannot read `{}`: {message}", file.display()))
+        })?;
         let shown = file.strip_prefix(&directory).unwrap_or(file);
         cx.enter(&shown.to_string_lossy(), &text);
         let Some(mut node) = read::parse(&text, &mut cx) else {
@@ -98,7 +99,10 @@ pub fn load(options: &LoadOptions, mode: Mode) -> Result<Loaded, Problems> {
     let name = project_name(options, &root, &directory, &variable)?;
     let mut profiles = options.profiles.clone();
     if let Some(more) = variable("COMPOSE_PROFILES") {
-        let more = more.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let more = more
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         profiles.extend(more.map(str::to_owned));
     }
     let home = options.environment.get("HOME").map(PathBuf::from);
@@ -109,9 +113,7 @@ pub fn load(options: &LoadOptions, mode: Mode) -> Result<Loaded, Problems> {
         profiles: &profiles,
         host: &|name| options.environment.get(name).cloned(),
         variable: &variable,
-        read_file: &|path| {
-            read_text(path, MAX_BYTES).map_err(std::io::Error::other)
-        },
+        read_file: &|path| read_text(path, MAX_BYTES).map_err(std::io::Error::other),
     };
     let app = read::app(&root, name, files.clone(), &resolve, &mut cx);
     if cx.problems.any_error() {
@@ -158,7 +160,9 @@ fn find_files(options: &LoadOptions, mode: Mode) -> Result<Vec<PathBuf>, Problem
             Mode::Dev => OVERRIDE_NAMES,
             Mode::Prod => PROD_NAMES,
         };
-        return Ok(std::iter::once(file).chain(first_of(directory, more)).collect());
+        return Ok(std::iter::once(file)
+            .chain(first_of(directory, more))
+            .collect());
     }
     let problem = Problem::error(format!(
         "no Compose file in `{}` or above it",
@@ -172,12 +176,19 @@ fn find_files(options: &LoadOptions, mode: Mode) -> Result<Vec<PathBuf>, Problem
         .into())
 }
 
-fn read_dotenv(options: &LoadOptions, directory: &Path) -> Result<HashMap<String, String>, Problems> {
+fn read_dotenv(
+    options: &LoadOptions,
+    directory: &Path,
+) -> Result<HashMap<String, String>, Problems> {
     let files: Vec<(PathBuf, bool)> = match options.env_files.is_empty() {
         true => vec![(directory.join(".env"), false)],
         false => {
             let base = &options.working_directory;
-            options.env_files.iter().map(|file| (base.join(file), true)).collect()
+            options
+                .env_files
+                .iter()
+                .map(|file| (base.join(file), true))
+                .collect()
         }
     };
     let mut variables = HashMap::new();
@@ -185,15 +196,18 @@ fn read_dotenv(options: &LoadOptions, directory: &Path) -> Result<HashMap<String
         if !required && !file.is_file() {
             continue;
         }
-        let text = read_text(&file, MAX_BYTES)
-            .map_err(|message| Problem::error(format!("cannot read `{}`: {message}", file.display())))?;
+        let text = read_text(&file, MAX_BYTES).map_err(|message| {
+            Problem::error(format!("cannot read `{}`: {message}", file.display()))
+        })?;
         let lookup = |name: &str| options.environment.get(name).cloned();
         let entries = env_file::parse(&text, &lookup).map_err(|bad| {
             let place = format!("{}:{}", file.display(), bad.line);
             Problem::error(format!("{place}: {}", bad.message))
         })?;
         for entry in entries {
-            let value = entry.value.or_else(|| options.environment.get(&entry.name).cloned());
+            let value = entry
+                .value
+                .or_else(|| options.environment.get(&entry.name).cloned());
             if let Some(value) = value {
                 variables.insert(entry.name, value);
             }
@@ -216,15 +230,22 @@ fn project_name(
         .or_else(|| read::header(root).name);
     if let Some(name) = written {
         let valid = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
         if !valid {
             let problem = Problem::error(format!("`{name}` is not a project name"));
-            let help = "use lower-case letters, digits, `-` and `_`, beginning with a letter or digit";
+            let help =
+                "use lower-case letters, digits, `-` and `_`, beginning with a letter or digit";
             return Err(problem.help(help).into());
         }
         return Ok(name);
     }
-    let base = directory.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let base = directory
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     let name: String = base
         .chars()
         .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
@@ -254,7 +275,10 @@ fn read_text(path: &Path, max: u64) -> Result<String, String> {
         return Err("it is not a regular file".to_owned());
     }
     if metadata.len() > max {
-        return Err(format!("it has {} bytes; the limit is {max}", metadata.len()));
+        return Err(format!(
+            "it has {} bytes; the limit is {max}",
+            metadata.len()
+        ));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)
@@ -262,7 +286,11 @@ fn read_text(path: &Path, max: u64) -> Result<String, String> {
         .map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         format!("line {line} is not UTF-8 text")
     })
 }

@@ -42,10 +42,16 @@ fn merge_at(base: Node, over: Node, path: &mut Vec<String>) -> Node {
     Node { value, place, tag }
 }
 
-fn entries(mut base: Vec<(Node, Node)>, over: Vec<(Node, Node)>, path: &mut Vec<String>) -> Vec<(Node, Node)> {
+fn entries(
+    mut base: Vec<(Node, Node)>,
+    over: Vec<(Node, Node)>,
+    path: &mut Vec<String>,
+) -> Vec<(Node, Node)> {
     for (key, value) in over {
         let name = key.text().unwrap_or_default().to_owned();
-        let at = base.iter().position(|(known, _)| known.text() == Some(&name));
+        let at = base
+            .iter()
+            .position(|(known, _)| known.text() == Some(&name));
         if value.tag.as_deref() == Some("reset") {
             if let Some(at) = at {
                 base.remove(at);
@@ -70,7 +76,10 @@ fn entries(mut base: Vec<(Node, Node)>, over: Vec<(Node, Node)>, path: &mut Vec<
 fn items(mut base: Vec<Node>, over: Vec<Node>, path: &[String]) -> Vec<Node> {
     for item in over {
         let identity = identity(&item, path);
-        match base.iter_mut().find(|known| self::identity(known, path) == identity) {
+        match base
+            .iter_mut()
+            .find(|known| self::identity(known, path) == identity)
+        {
             Some(known) => *known = item,
             None => base.push(item),
         }
@@ -104,7 +113,11 @@ fn identity(item: &Node, path: &[String]) -> String {
 fn without_places(node: &Node) -> String {
     match &node.value {
         Value::Scalar(text, _) => text.clone(),
-        Value::Sequence(items) => items.iter().map(without_places).collect::<Vec<_>>().join(","),
+        Value::Sequence(items) => items
+            .iter()
+            .map(without_places)
+            .collect::<Vec<_>>()
+            .join(","),
         Value::Mapping(entries) => {
             let mut pairs: Vec<String> = entries
                 .iter()
@@ -124,7 +137,7 @@ fn key_of(path: &[String]) -> Option<&str> {
     }
 }
 
-fn in_service<'a>(path: &'a [String], keys: &[&str]) -> bool {
+fn in_service(path: &[String], keys: &[&str]) -> bool {
     matches!(path, [services, _, key] if services == "services" && keys.contains(&&**key))
 }
 
@@ -136,7 +149,15 @@ fn replaces(path: &[String]) -> bool {
 fn keyed_by_name(path: &[String]) -> bool {
     in_service(
         path,
-        &["environment", "labels", "extra_hosts", "sysctls", "depends_on", "networks", "annotations"],
+        &[
+            "environment",
+            "labels",
+            "extra_hosts",
+            "sysctls",
+            "depends_on",
+            "networks",
+            "annotations",
+        ],
     ) || matches!(path, [s, _, b, a] if s == "services" && b == "build" && (a == "args" || a == "labels"))
         || matches!(path, [s, _, x, p, e] if s == "services" && x == "x-envsim" && p == "prod" && e == "environment")
 }
@@ -204,14 +225,20 @@ mod tests {
 
     #[test]
     fn commands_are_replaced_and_other_lists_appended() {
-        let web = service("{command: [a, b], expose: [1]}", "{command: [c], expose: [2, 1]}");
+        let web = service(
+            "{command: [a, b], expose: [1]}",
+            "{command: [c], expose: [2, 1]}",
+        );
         assert_eq!(show(web.get("command").unwrap()), "c");
         assert_eq!(show(web.get("expose").unwrap()), "1,2");
     }
 
     #[test]
     fn a_volume_with_the_same_target_takes_the_place_of_the_first() {
-        let web = service("{volumes: ['./a:/app', 'v:/data']}", "{volumes: ['./b:/app:ro']}");
+        let web = service(
+            "{volumes: ['./a:/app', 'v:/data']}",
+            "{volumes: ['./b:/app:ro']}",
+        );
         assert_eq!(show(web.get("volumes").unwrap()), "./b:/app:ro,v:/data");
     }
 

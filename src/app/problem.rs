@@ -61,7 +61,10 @@ impl Problem {
                 .path(&*place.path)
                 .annotation(AnnotationKind::Primary.span(span))
         });
-        let help = self.help.as_deref().map(|help| SnippetLevel::HELP.message(help));
+        let help = self
+            .help
+            .as_deref()
+            .map(|help| SnippetLevel::HELP.message(help));
         let group = match (snippet, help) {
             (Some(snippet), Some(help)) => title.element(snippet).element(help),
             (Some(snippet), None) => title.element(snippet),

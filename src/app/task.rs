@@ -81,7 +81,7 @@ pub struct Probe {
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeAction {
     /// An HTTP request to a container port.
-    Http(Request, Expect),
+    Http(Box<Request>, Box<Expect>),
     /// A TCP connection to a container port.
     Tcp {
         /// Container port.

@@ -27,7 +27,11 @@ pub struct Rule {
 pub fn run(evidence: &Evidence) -> Judgement {
     let mut judgement = Judgement::default();
     for rule in RULES {
-        let missing = rule.info.needs.iter().find_map(|kind| evidence.why_missing(*kind));
+        let missing = rule
+            .info
+            .needs
+            .iter()
+            .find_map(|kind| evidence.why_missing(*kind));
         if let Some(reason) = missing {
             judgement.not_checked.push(NotChecked {
                 rule: rule.info.name,
@@ -39,8 +43,16 @@ pub fn run(evidence: &Evidence) -> Judgement {
     }
     judgement.findings.sort_by(|a, b| {
         let key = |finding: &Finding| {
-            let place = finding.locations.first().map(|location| location.place.clone());
-            (finding.severity, finding.rule.code, place, finding.service.clone())
+            let place = finding
+                .locations
+                .first()
+                .map(|location| location.place.clone());
+            (
+                finding.severity,
+                finding.rule.code,
+                place,
+                finding.service.clone(),
+            )
         };
         key(a).cmp(&key(b))
     });

@@ -36,7 +36,10 @@ mod tests {
     fn a_rule_is_named_after_the_defect_in_kebab_case() {
         for rule in RULES {
             let name = rule.info.name;
-            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{name}"
+            );
             for cure in ["use-", "no-", "avoid-", "should-"] {
                 assert!(!name.starts_with(cure), "{name} names a cure");
             }

@@ -3,7 +3,11 @@
 use crate::evidence::{Evidence, Lookup, LookupOutcome};
 
 /// Lookups of `host` that failed in the task; those of `asker` or of nobody known when one is given.
-pub fn failed_lookups<'a>(evidence: &'a Evidence, host: &str, askers: &[String]) -> Vec<&'a Lookup> {
+pub fn failed_lookups<'a>(
+    evidence: &'a Evidence,
+    host: &str,
+    askers: &[String],
+) -> Vec<&'a Lookup> {
     let Some(task) = &evidence.task else {
         return Vec::new();
     };
@@ -29,7 +33,10 @@ pub fn lookup_sentence(host: &str, lookups: &[&Lookup]) -> Option<String> {
     let mut records: Vec<&str> = lookups.iter().map(|lookup| &*lookup.record).collect();
     records.sort_unstable();
     records.dedup();
-    let mut askers: Vec<&str> = lookups.iter().filter_map(|lookup| lookup.asker.as_deref()).collect();
+    let mut askers: Vec<&str> = lookups
+        .iter()
+        .filter_map(|lookup| lookup.asker.as_deref())
+        .collect();
     askers.sort_unstable();
     askers.dedup();
     let who = match askers.as_slice() {
@@ -48,7 +55,10 @@ pub fn lookup_sentence(host: &str, lookups: &[&Lookup]) -> Option<String> {
 
 /// `` `a` ``, `` `a` and `b` ``, `` `a`, `b` and `c` ``.
 pub fn list<S: AsRef<str>>(names: &[S]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
     match quoted.as_slice() {
         [] => String::new(),
         [one] => one.clone(),

@@ -21,7 +21,8 @@ pub struct Args {
     pub command: Command,
 }
 
-/// Which project; the flags may stand before or after the command, as users type them
+/// Which project; the flags may stand before or after the command, as users type them. After `logs`
+/// they may not: there `-f` means `--follow`, as in Compose
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Project {
     /// Compose file (repeatable; later ones are merged over earlier ones)
@@ -126,6 +127,8 @@ pub struct Logs {
 
 #[derive(Debug, clap::Args)]
 pub struct Exec {
+    #[command(flatten)]
+    pub project: Project,
     /// No terminal, even when there is one
     #[arg(short = 'T', long)]
     pub no_tty: bool,

@@ -24,7 +24,9 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     project::known_services(&app, &args.services)?;
     keep_only(&mut app, &args.services);
     let engine = Engine::connect().await?;
-    let cancel = CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
+    project::warn_when_remote(&engine);
+    let cancel =
+        CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {
         logs_to_stdout: true,
         logs: true,
@@ -54,7 +56,11 @@ fn keep_only(app: &mut App, named: &[String]) {
     let mut next = 0;
     while let Some(name) = wanted.get(next).cloned() {
         next += 1;
-        let dependencies = app.services.get(&name).into_iter().flat_map(|service| &service.depends_on);
+        let dependencies = app
+            .services
+            .get(&name)
+            .into_iter()
+            .flat_map(|service| &service.depends_on);
         for dependency in dependencies {
             if !wanted.contains(&dependency.service.value) {
                 wanted.push(dependency.service.value.clone());
@@ -73,7 +79,9 @@ async fn work(session: &Session, app: &App, detach: bool) -> Result<(), Failure>
     }
     show_ports(session, app, &run).await?;
     if detach {
-        session.emit(Event::Note("running in the background; `envsim logs`, `envsim ps`, `envsim down`".to_owned()));
+        session.emit(Event::Note(
+            "running in the background; `envsim logs`, `envsim ps`, `envsim down`".to_owned(),
+        ));
         return Ok(());
     }
     let watching = dev_watch::watch(session, app, &mut run).await;
@@ -96,7 +104,10 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
         for port in &service.ports {
             if let Some((address, host)) = targets.ports.get(&(service.name.clone(), port.target)) {
                 let name = &service.name;
-                session.emit(Event::Note(format!("{name}: port {} is at http://{address}:{host}", port.target)));
+                session.emit(Event::Note(format!(
+                    "{name}: port {} is at http://{address}:{host}",
+                    port.target
+                )));
             }
         }
     }
@@ -106,7 +117,11 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
 /// Returns when every container has ended.
 pub async fn all_ended(run: &DevRun<'_>) {
     let mut states = run.watch();
-    let ended = |states: &crate::run::supervise::States| states.values().all(|state| matches!(state, State::Exited { .. }));
+    let ended = |states: &crate::run::supervise::States| {
+        states
+            .values()
+            .all(|state| matches!(state, State::Exited { .. }))
+    };
     // The sender lives as long as the run.
     let _ = states.wait_for(ended).await;
 }

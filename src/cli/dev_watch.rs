@@ -25,7 +25,10 @@ struct Watched<'a> {
 /// Acts on changes until Ctrl-C or until every container has ended.
 pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result<(), Failure> {
     let watched = matchers(app)?;
-    let all: Vec<Matcher> = watched.iter().flat_map(|watched| watched.matchers.iter().cloned()).collect();
+    let all: Vec<Matcher> = watched
+        .iter()
+        .flat_map(|watched| watched.matchers.iter().cloned())
+        .collect();
     if all.is_empty() {
         tokio::select! {
             () = session.cancel.wait() => {}
@@ -34,16 +37,29 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
         return Ok(());
     }
     let mut source = Source::new(all).map_err(|error| {
-        Failure::usage(error.to_string(), "watching needs the paths of `develop.watch` to be there")
+        Failure::usage(
+            error.to_string(),
+            "watching needs the paths of `develop.watch` to be there",
+        )
     })?;
     for watched in &watched {
-        for matcher in watched.matchers.iter().filter(|matcher| matcher.rule.initial_sync) {
+        for matcher in watched
+            .matchers
+            .iter()
+            .filter(|matcher| matcher.rule.initial_sync)
+        {
             let items = items_below(matcher);
             act_sync(session, run, watched.service, &items).await;
         }
     }
-    let names: Vec<&str> = watched.iter().map(|watched| &*watched.service.name).collect();
-    session.emit(Event::Note(format!("watching the files of {}", names.join(", "))));
+    let names: Vec<&str> = watched
+        .iter()
+        .map(|watched| &*watched.service.name)
+        .collect();
+    session.emit(Event::Note(format!(
+        "watching the files of {}",
+        names.join(", ")
+    )));
     let mut batch = Batch::default();
     loop {
         let due = batch.due();
@@ -73,19 +89,28 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
 
 fn matchers(app: &App) -> Result<Vec<Watched<'_>>, Failure> {
     let mut all = Vec::new();
-    for service in app.services.values().filter(|service| !service.watch.is_empty()) {
+    for service in app
+        .services
+        .values()
+        .filter(|service| !service.watch.is_empty())
+    {
         let context = match &service.build {
             None => None,
             Some(build) => {
                 let ignore = context::find_ignore(&build.context, Some(&build.dockerfile));
-                let ignore = ignore.map_err(|error| Failure::usage(error.to_string(), "correct the ignore file"))?;
+                let ignore = ignore.map_err(|error| {
+                    Failure::usage(error.to_string(), "correct the ignore file")
+                })?;
                 Some((build.context.clone(), ignore))
             }
         };
         let mut matchers = Vec::new();
         for rule in &service.watch {
             let matcher = Matcher::new(rule, context.clone()).map_err(|error| {
-                Failure::usage(format!("{}: {error}", rule.place), "correct the pattern of the watch rule")
+                Failure::usage(
+                    format!("{}: {error}", rule.place),
+                    "correct the pattern of the watch rule",
+                )
             })?;
             matchers.push(matcher);
         }
@@ -103,7 +128,13 @@ struct Asked {
     restart: bool,
 }
 
-async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watched<'_>], changes: &Changes) -> Result<(), Failure> {
+async fn act(
+    session: &Session,
+    app: &App,
+    run: &mut DevRun<'_>,
+    watched: &[Watched<'_>],
+    changes: &Changes,
+) -> Result<(), Failure> {
     let mut asked: BTreeMap<usize, Asked> = BTreeMap::new();
     for (index, watched) in watched.iter().enumerate() {
         for matcher in &watched.matchers {
@@ -112,7 +143,9 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
                 paths.extend(items_below(matcher).into_iter().map(|item| item.source));
             }
             for path in paths {
-                let Some(below) = matcher.relevant(&path) else { continue };
+                let Some(below) = matcher.relevant(&path) else {
+                    continue;
+                };
                 // A directory that appears is reported with its files.
                 if path.is_dir() {
                     continue;
@@ -128,7 +161,10 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
                     WatchAction::Sync | WatchAction::SyncAndRestart => {
                         asked.restart |= matcher.rule.action == WatchAction::SyncAndRestart;
                         if let Some(target) = matcher.target(&below) {
-                            asked.items.push(Item { source: path, target });
+                            asked.items.push(Item {
+                                source: path,
+                                target,
+                            });
                         }
                     }
                 }
@@ -152,7 +188,11 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
         let synced = asked.items.is_empty() || act_sync(session, run, service, &asked.items).await;
         if asked.restart && synced {
             restart(session, run, service).await;
-            session.emit(done(if asked.items.is_empty() { "restarted for" } else { "synced and restarted for" }));
+            session.emit(done(if asked.items.is_empty() {
+                "restarted for"
+            } else {
+                "synced and restarted for"
+            }));
         } else if synced {
             session.emit(done("synced"));
         }
@@ -161,36 +201,59 @@ async fn act(session: &Session, app: &App, run: &mut DevRun<'_>, watched: &[Watc
 }
 
 async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items: &[Item]) -> bool {
-    let Some((_, id)) = run.containers().iter().find(|(name, _)| *name == service.name) else {
+    let Some((_, id)) = run
+        .containers()
+        .iter()
+        .find(|(name, _)| *name == service.name)
+    else {
         return false;
     };
     match sync::sync(session, id, items).await {
         Ok(()) => true,
         Err(error) => {
-            session.emit(Event::Warning(format!("{}: files were not synced: {error}", service.name)));
+            session.emit(Event::Warning(format!(
+                "{}: files were not synced: {error}",
+                service.name
+            )));
             false
         }
     }
 }
 
 async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
-    let Some((_, id)) = run.containers().iter().find(|(name, _)| *name == service.name) else {
+    let Some((_, id)) = run
+        .containers()
+        .iter()
+        .find(|(name, _)| *name == service.name)
+    else {
         return;
     };
-    let seconds = service.stop_grace_period.map_or(10, |period| period.as_secs() as u32);
+    let seconds = service
+        .stop_grace_period
+        .map_or(10, |period| period.as_secs() as u32);
     if let Err(error) = session.engine.restart(id, seconds).await {
-        session.emit(Event::Warning(format!("{}: not restarted: {error}", service.name)));
+        session.emit(Event::Warning(format!(
+            "{}: not restarted: {error}",
+            service.name
+        )));
     }
 }
 
 /// Builds again and replaces the container; a build that fails leaves the old one running.
-async fn rebuild(session: &Session, app: &App, run: &mut DevRun<'_>, service: &Service) -> Result<bool, Failure> {
+async fn rebuild(
+    session: &Session,
+    app: &App,
+    run: &mut DevRun<'_>,
+    service: &Service,
+) -> Result<bool, Failure> {
     let built = match image::ensure(session, app, service, Want::Dev).await {
         Ok(built) => built,
         Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
         Err(error) => {
             let name = &service.name;
-            session.emit(Event::Warning(format!("{name}: the build failed, the old container goes on: {error}")));
+            session.emit(Event::Warning(format!(
+                "{name}: the build failed, the old container goes on: {error}"
+            )));
             return Ok(false);
         }
     };
@@ -203,13 +266,24 @@ fn items_below(matcher: &Matcher) -> Vec<Item> {
     let mut items = Vec::new();
     let mut directories = vec![matcher.rule.path.clone()];
     while let Some(directory) = directories.pop() {
-        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+        let Ok(entries) = std::fs::read_dir(&directory) else {
+            continue;
+        };
         for path in entries.flatten().map(|entry| entry.path()) {
-            let real = path.symlink_metadata().map(|metadata| metadata.is_dir()).unwrap_or_default();
+            let real = path
+                .symlink_metadata()
+                .map(|metadata| metadata.is_dir())
+                .unwrap_or_default();
             if real && !matcher.prunes(&path) {
                 directories.push(path);
-            } else if let Some(target) = matcher.relevant(&path).and_then(|below| matcher.target(&below)) {
-                items.push(Item { source: path, target });
+            } else if let Some(target) = matcher
+                .relevant(&path)
+                .and_then(|below| matcher.target(&below))
+            {
+                items.push(Item {
+                    source: path,
+                    target,
+                });
             }
         }
     }

@@ -22,21 +22,38 @@ pub async fn run(project: &args::Project, args: args::Dockerfile) -> Result<Exit
         ));
     }
     let Some(reference) = &service.image else {
-        return Err(Failure::usage(format!("`{}` has no image", service.name), "name one with `image`"));
+        return Err(Failure::usage(
+            format!("`{}` has no image", service.name),
+            "name one with `image`",
+        ));
     };
     // Where the image keeps data, nothing is copied. Without an engine that is not known, and the
     // file is only a little longer for it.
     let volumes = match Engine::connect().await {
-        Ok(engine) => engine.image(&reference.value).await?.map(|info| info.config.volumes),
+        Ok(engine) => engine
+            .image(&reference.value)
+            .await?
+            .map(|info| info.config.volumes),
         Err(error) => {
-            eprintln!("note: {error}; the volumes of `{}` are not known", reference.value);
+            eprintln!(
+                "note: {error}; the volumes of `{}` are not known",
+                reference.value
+            );
             None
         }
     };
-    let generated = image::generated(&app, service, &reference.value, &volumes.unwrap_or_default());
+    let generated = image::generated(
+        &app,
+        service,
+        &reference.value,
+        &volumes.unwrap_or_default(),
+    );
     let Some(generated) = generated else {
         return Err(Failure::usage(
-            format!("`{}` needs no Dockerfile: no bind mount brings files to it", service.name),
+            format!(
+                "`{}` needs no Dockerfile: no bind mount brings files to it",
+                service.name
+            ),
             "its image is used as it is",
         ));
     };
@@ -44,15 +61,25 @@ pub async fn run(project: &args::Project, args: args::Dockerfile) -> Result<Exit
         eprintln!("note: add to .dockerignore: {note}");
     }
     for skipped in &generated.skipped {
-        eprintln!("note: `{}` is not copied: {}", skipped.source, skipped.reason);
+        eprintln!(
+            "note: `{}` is not copied: {}",
+            skipped.source, skipped.reason
+        );
     }
     match &args.output {
         None => print!("{}", generated.dockerfile),
         Some(path) => {
-            let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-            file.and_then(|mut file| file.write_all(generated.dockerfile.as_bytes())).map_err(|error| {
-                Failure::usage(format!("cannot write `{}`: {error}", path.display()), "name a file that is not there yet")
-            })?;
+            let file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path);
+            file.and_then(|mut file| file.write_all(generated.dockerfile.as_bytes()))
+                .map_err(|error| {
+                    Failure::usage(
+                        format!("cannot write `{}`: {error}", path.display()),
+                        "name a file that is not there yet",
+                    )
+                })?;
             eprintln!("wrote {}", path.display());
         }
     }

@@ -76,29 +76,49 @@ pub async fn run(args: args::Doctor) -> Result<Exit, Failure> {
         }
     }
     let used = &engine.found().address;
-    for (candidate, result) in others.iter().filter(|(candidate, _)| candidate.address != *used) {
+    for (candidate, result) in others
+        .iter()
+        .filter(|(candidate, _)| candidate.address != *used)
+    {
         let state = match result {
             Ok(info) => format!("{} {}", kind(info.kind), info.version),
             Err(reason) => reason.clone(),
         };
-        println!("  {:<16} {} ({}): {state}", "also looked at", candidate.shown_address(), candidate.how);
+        println!(
+            "  {:<16} {} ({}): {state}",
+            "also looked at",
+            candidate.shown_address(),
+            candidate.how
+        );
     }
     Ok(Exit::Clean)
 }
 
 /// The text when no engine answers.
-fn no_engine(error: &EngineError, others: &[(crate::engine::Candidate, Result<EngineInfo, String>)]) -> String {
+fn no_engine(
+    error: &EngineError,
+    others: &[(crate::engine::Candidate, Result<EngineInfo, String>)],
+) -> String {
     let mut text = format!("error: {error}\n");
     for (candidate, result) in others {
         if let Err(reason) = result {
-            let _ = writeln!(text, "  {} ({}): {reason}", candidate.shown_address(), candidate.how);
+            let _ = writeln!(
+                text,
+                "  {} ({}): {reason}",
+                candidate.shown_address(),
+                candidate.how
+            );
         }
     }
     text.push_str("\nto mend it, one of:\n");
     text.push_str("  install Docker on Debian or Ubuntu:  sudo apt-get install docker.io\n");
     text.push_str("  start an installed one:              sudo systemctl start docker\n");
-    text.push_str("  be allowed to use it:                sudo usermod -aG docker $USER, then log in again\n");
-    text.push_str("  use another one:                     export DOCKER_HOST=unix:///path/to/docker.sock");
+    text.push_str(
+        "  be allowed to use it:                sudo usermod -aG docker $USER, then log in again\n",
+    );
+    text.push_str(
+        "  use another one:                     export DOCKER_HOST=unix:///path/to/docker.sock",
+    );
     text
 }
 
@@ -112,9 +132,23 @@ fn kind(kind: EngineKind) -> &'static str {
 /// What the engine says of itself, judged. Pure.
 fn judge(found: &Found, info: &EngineInfo) -> Vec<Check> {
     let mut checks = vec![
-        Check::good("engine", format!("{} {} (API {})", kind(info.kind), info.version, info.api_version)),
+        Check::good(
+            "engine",
+            format!(
+                "{} {} (API {})",
+                kind(info.kind),
+                info.version,
+                info.api_version
+            ),
+        ),
         Check::good("found by", format!("{}: {}", found.how, found.address)),
-        Check::good("host", format!("{}, kernel {}, {}", info.operating_system, info.kernel, info.arch)),
+        Check::good(
+            "host",
+            format!(
+                "{}, kernel {}, {}",
+                info.operating_system, info.kernel, info.arch
+            ),
+        ),
     ];
     checks.push(match found.local {
         true => Check::good("place", "this machine"),
@@ -143,7 +177,10 @@ fn judge(found: &Found, info: &EngineInfo) -> Vec<Check> {
             "build envsim on a machine of the engine's kind: cargo install --path .",
         ),
     });
-    let cgroup = format!("version {}, driver {}", info.cgroup_version, info.cgroup_driver);
+    let cgroup = format!(
+        "version {}, driver {}",
+        info.cgroup_version, info.cgroup_driver
+    );
     checks.push(match info.rootless {
         false => Check::good("cgroups", cgroup),
         true => Check::bad(
@@ -153,7 +190,10 @@ fn judge(found: &Found, info: &EngineInfo) -> Vec<Check> {
             "use a rootful engine for that: export DOCKER_HOST=unix:///var/run/docker.sock",
         ),
     });
-    checks.push(Check::good("size", format!("{} CPUs, {} MiB", info.cpus, info.memory_bytes >> 20)));
+    checks.push(Check::good(
+        "size",
+        format!("{} CPUs, {} MiB", info.cpus, info.memory_bytes >> 20),
+    ));
     checks
 }
 
@@ -164,7 +204,9 @@ fn disk(found: &Found, info: &EngineInfo) -> Option<Check> {
     }
     // The nearest directory above that this user may look at is on the same file system.
     let root = std::path::Path::new(&info.root_dir);
-    let free = root.ancestors().find_map(|path| free_bytes(path).map(|free| (path, free)));
+    let free = root
+        .ancestors()
+        .find_map(|path| free_bytes(path).map(|free| (path, free)));
     let (path, free) = free?;
     let value = format!("{} MiB free at {}", free >> 20, path.display());
     Some(match free < LITTLE_DISK {

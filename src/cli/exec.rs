@@ -69,7 +69,11 @@ impl Drop for RawMode {
     }
 }
 
-async fn pass_through(engine: &Engine, mut attached: AttachedExec, tty: bool) -> Result<(), EngineError> {
+async fn pass_through(
+    engine: &Engine,
+    mut attached: AttachedExec,
+    tty: bool,
+) -> Result<(), EngineError> {
     let mut input = attached.input;
     let feeding = tokio::spawn(async move {
         let mut stdin = tokio::io::stdin();
@@ -98,7 +102,9 @@ async fn pass_through(engine: &Engine, mut attached: AttachedExec, tty: bool) ->
         while let Some(chunk) = output.next().await {
             let chunk = chunk?;
             let written = match chunk.stream {
-                Stream::Stdout => std::io::stdout().write_all(&chunk.bytes).and_then(|()| std::io::stdout().flush()),
+                Stream::Stdout => std::io::stdout()
+                    .write_all(&chunk.bytes)
+                    .and_then(|()| std::io::stdout().flush()),
                 Stream::Stderr => std::io::stderr().write_all(&chunk.bytes),
             };
             if written.is_err() {

@@ -63,7 +63,11 @@ impl Failure {
             }
             Self::Run(RunError::Interrupted) => Exit::Interrupted,
             Self::Run(RunError::Service { message, help }) => {
-                print(&Problem::error(crate::mask::mask(message)).help(crate::mask::mask(help)).into());
+                print(
+                    &Problem::error(crate::mask::mask(message))
+                        .help(crate::mask::mask(help))
+                        .into(),
+                );
                 Exit::Engine
             }
             Self::Run(RunError::Engine(error)) => {
@@ -88,7 +92,9 @@ fn engine_problem(error: &EngineError) -> Problem {
     let text = crate::mask::mask(&error.to_string()).into_owned();
     let problem = Problem::error(text);
     match error {
-        EngineError::Unreachable { .. } => problem.help("`envsim doctor` shows what was looked for and how to mend it"),
+        EngineError::Unreachable { .. } => {
+            problem.help("`envsim doctor` shows what was looked for and how to mend it")
+        }
         EngineError::Build(failure) => {
             let mut help = String::from("the last lines of the build were:");
             for line in failure.log.iter().rev().take(15).rev() {
@@ -100,11 +106,15 @@ fn engine_problem(error: &EngineError) -> Problem {
                 false => problem.help(help),
             }
         }
-        EngineError::ImageNotFound { image, .. } => {
-            problem.help(format!("check the name, or make the image available: `docker pull {image}`"))
+        EngineError::ImageNotFound { image, .. } => problem.help(format!(
+            "check the name, or make the image available: `docker pull {image}`"
+        )),
+        EngineError::PortInUse { .. } => {
+            problem.help("stop what uses the port, or publish another one in `ports`")
         }
-        EngineError::PortInUse { .. } => problem.help("stop what uses the port, or publish another one in `ports`"),
-        EngineError::MountSourceMissing { .. } => problem.help("create it, or correct the path in `volumes`"),
+        EngineError::MountSourceMissing { .. } => {
+            problem.help("create it, or correct the path in `volumes`")
+        }
         _ => problem,
     }
 }

@@ -31,7 +31,9 @@ pub fn run() -> Exit {
             return if usage { Exit::Usage } else { Exit::Clean };
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -44,9 +46,11 @@ pub fn run() -> Exit {
         match args.command {
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,
-            Command::Dockerfile(shown) => dockerfile::run(&before.with(&shown.project), shown).await,
+            Command::Dockerfile(shown) => {
+                dockerfile::run(&before.with(&shown.project), shown).await
+            }
             Command::Down(down) => down::run(&before.with(&down.project), down).await,
-            Command::Exec(exec) => exec::run(&before, exec).await,
+            Command::Exec(exec) => exec::run(&before.with(&exec.project), exec).await,
             Command::Logs(logs) => logs::run(&before, logs).await,
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,

@@ -8,12 +8,14 @@ use indexmap::IndexMap;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::{project, source_lines};
-use crate::app::{App, Mode};
+use crate::app::{App, Mode, Probe};
 use crate::checks;
 use crate::dev::run::DevRun;
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::evidence::{Attempt, Evidence, ImageSeen, Kind, Listener, Missing, MountSeen, ProbeSeen, TaskSeen};
+use crate::evidence::{
+    Attempt, Evidence, ImageSeen, Kind, Listener, Missing, MountSeen, ProbeSeen, TaskSeen,
+};
 use crate::labels::RunKind;
 use crate::prod::files::{self, Files};
 use crate::prod::task::{self, Task};
@@ -33,14 +35,23 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let prod = project::app(project, Mode::Prod, true)?;
     let dev = project::app(project, Mode::Dev, false)?;
     let engine = Engine::connect().await?;
-    let cancel = CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
+    project::warn_when_remote(&engine);
+    let cancel =
+        CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {
         logs_to_stdout: false,
         logs: args.logs,
         services: prod.services.keys().cloned().collect(),
     });
     let task_id = task::new_id();
-    let task_session = project::session(&engine, &prod.name, RunKind::ProdCheck, Some(task_id), &sink, &cancel);
+    let task_session = project::session(
+        &engine,
+        &prod.name,
+        RunKind::ProdCheck,
+        Some(task_id),
+        &sink,
+        &cancel,
+    );
     let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
         cleanup::leftovers(&engine, &session.labels.filter(), "envsim prod-check").await?;
@@ -55,10 +66,15 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let compared = async {
         match args.no_compare {
             true => Ok(None),
-            false => run_dev(&dev_session, &dev, (&prod, &images), args.logs).await.map(Some),
+            false => run_dev(&dev_session, &dev, (&prod, &images), args.logs)
+                .await
+                .map(Some),
         }
     };
-    let (seen, compared) = tokio::join!(run_task(&task_session, &dev, &prod, &images, args.logs), compared);
+    let (seen, compared) = tokio::join!(
+        run_task(&task_session, &dev, &prod, &images, args.logs),
+        compared
+    );
     // Both runs are cleaned up before any error is told.
     remove(&task_session).await;
     remove(&dev_session).await;
@@ -98,7 +114,9 @@ async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>,
 }
 
 fn show_generated(session: &Session, service: &str, dockerfile: &str) {
-    let mut text = format!("{service} has no build; this Dockerfile makes its image self-contained (`envsim dockerfile {service}` writes it):");
+    let mut text = format!(
+        "{service} has no build; this Dockerfile makes its image self-contained (`envsim dockerfile {service}` writes it):"
+    );
     for line in dockerfile.lines() {
         text.push_str("\n    ");
         text.push_str(line);
@@ -106,31 +124,61 @@ fn show_generated(session: &Session, service: &str, dockerfile: &str) {
     session.emit(Event::Note(text));
 }
 
-async fn run_task(session: &Session, dev: &App, prod: &App, images: &IndexMap<String, Image>, show_logs: bool) -> Result<TaskRun, RunError> {
+async fn run_task(
+    session: &Session,
+    dev: &App,
+    prod: &App,
+    images: &IndexMap<String, Image>,
+    show_logs: bool,
+) -> Result<TaskRun, RunError> {
     // The disk is read while the engine starts containers.
     let (dev_copy, prod_copy, images_copy) = (dev.clone(), prod.clone(), images.clone());
-    let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &images_copy));
-    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| std::env::var(name).ok());
+    let looking =
+        tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &images_copy));
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
     let region = region.unwrap_or_else(|| REGION.to_owned());
     let task = Task::start(session, prod, images, region, show_logs).await?;
     let files = looking.await.unwrap_or_default();
     let mut mounts = files.mounts.clone();
-    let confirming = files::confirm(&session.engine, &prod.directory, task.containers(), images, &mut mounts);
+    let confirming = files::confirm(
+        &session.engine,
+        &prod.directory,
+        task.containers(),
+        images,
+        &mut mounts,
+    );
     let ((), running) = tokio::join!(confirming, task.run());
     running?;
     let targets = task.targets().await?;
     let probes = probe::run_all(session, &prod.probes, &targets, &|_| task.over()).await;
     let task = task.finish().await?;
     files::join_logs(&mut mounts, &task);
-    Ok(TaskRun { task, files, mounts, probes })
+    Ok(TaskRun {
+        task,
+        files,
+        mounts,
+        probes,
+    })
 }
 
 /// The images of the dev run. One that both runs build from the same things is built once.
-async fn dev_images(session: &Session, dev: &App, built: (&App, &IndexMap<String, Image>)) -> Result<IndexMap<String, Image>, RunError> {
+async fn dev_images(
+    session: &Session,
+    dev: &App,
+    built: (&App, &IndexMap<String, Image>),
+) -> Result<IndexMap<String, Image>, RunError> {
     let (prod, images) = built;
     let all = dev.services.values().map(|service| async move {
-        let same = prod.services.get(&service.name).is_some_and(|other| other.build == service.build);
-        let image = match images.get(&service.name).filter(|_| same && service.build.is_some()) {
+        let same = prod
+            .services
+            .get(&service.name)
+            .is_some_and(|other| other.build == service.build);
+        let image = match images
+            .get(&service.name)
+            .filter(|_| same && service.build.is_some())
+        {
             Some(image) => image.clone(),
             None => image::ensure(session, dev, service, Want::Dev).await?,
         };
@@ -162,11 +210,19 @@ async fn remove(session: &Session) {
         ..Scope::default()
     };
     if let Err(error) = cleanup::remove(&session.engine, &session.labels.filter(), scope).await {
-        session.emit(Event::Warning(format!("not everything could be removed: {error}; run `envsim down`")));
+        session.emit(Event::Warning(format!(
+            "not everything could be removed: {error}; run `envsim down`"
+        )));
     }
 }
 
-fn judge(dev: App, prod: App, images: &IndexMap<String, Image>, seen: TaskRun, compared: Option<DevSeen>) -> Report {
+fn judge(
+    dev: App,
+    prod: App,
+    images: &IndexMap<String, Image>,
+    seen: TaskRun,
+    compared: Option<DevSeen>,
+) -> Report {
     let mut missing = Vec::new();
     if compared.is_none() {
         missing.push(Missing {
@@ -177,22 +233,51 @@ fn judge(dev: App, prod: App, images: &IndexMap<String, Image>, seen: TaskRun, c
     if !seen.files.unreadable.is_empty() {
         missing.push(Missing {
             kind: Kind::Files,
-            reason: format!("not every file could be read: {}", seen.files.unreadable.join("; ")),
+            reason: format!(
+                "not every file could be read: {}",
+                seen.files.unreadable.join("; ")
+            ),
         });
     }
-    let dev_probes = compared.as_ref().map(|compared| &compared.probes);
-    let probes = prod.probes.iter().enumerate().map(|(index, written)| ProbeSeen {
-        name: written.name.clone(),
-        service: written.service.clone(),
-        action: probe::describe(&written.action),
-        place: written.place.clone(),
-        dev: dev_probes.and_then(|attempts| attempts.get(index)).cloned(),
-        prod: seen.probes.get(index).cloned(),
-    });
-    let notes = vec![format!("task {} at {}: {}", &seen.task.id[..8.min(seen.task.id.len())], seen.task.address, seen.task.limits)];
+    // The two runs can have other probes, where a file of one mode adds some.
+    let dev_probes: Vec<_> = match &compared {
+        Some(compared) => dev.probes.iter().zip(&compared.probes).collect(),
+        None => Vec::new(),
+    };
+    let in_dev = |written: &Probe| {
+        let same = |(probe, _): &&(&Probe, &Attempt)| {
+            probe.name == written.name && probe.service == written.service
+        };
+        dev_probes
+            .iter()
+            .find(same)
+            .map(|(_, attempt)| (*attempt).clone())
+    };
+    let probes = prod
+        .probes
+        .iter()
+        .enumerate()
+        .map(|(index, written)| ProbeSeen {
+            name: written.name.clone(),
+            service: written.service.clone(),
+            action: probe::describe(&written.action),
+            place: written.place.clone(),
+            dev: in_dev(written),
+            prod: seen.probes.get(index).cloned(),
+        });
+    let probes = probes.collect();
+    let notes = vec![format!(
+        "task {} at {}: {}",
+        &seen.task.id[..8.min(seen.task.id.len())],
+        seen.task.address,
+        seen.task.limits
+    )];
     let evidence = Evidence {
-        probes: probes.collect(),
-        images: images.iter().map(|(service, image)| image_seen(service, image)).collect(),
+        probes,
+        images: images
+            .iter()
+            .map(|(service, image)| image_seen(service, image))
+            .collect(),
         hosts_in_files: seen.files.hosts,
         mounts: seen.mounts,
         task: Some(seen.task),
@@ -217,7 +302,12 @@ fn image_seen(service: &str, image: &Image) -> ImageSeen {
         reference: image.reference.clone(),
         id: image.info.id.clone(),
         origin: image.origin,
-        exposed: config.exposed_ports.iter().filter(|(_, protocol)| protocol == "tcp").map(|(port, _)| *port).collect(),
+        exposed: config
+            .exposed_ports
+            .iter()
+            .filter(|(_, protocol)| protocol == "tcp")
+            .map(|(port, _)| *port)
+            .collect(),
         volumes: config.volumes.clone(),
         has_healthcheck: config.healthcheck.is_some(),
     }
@@ -225,22 +315,29 @@ fn image_seen(service: &str, image: &Image) -> ImageSeen {
 
 fn write(report: &Report, args: &args::ProdCheck) -> Result<(), Failure> {
     let failed = |path: &str, error: std::io::Error| {
-        Failure::usage(format!("cannot write the report to {path}: {error}"), "name another file with `-o`")
+        Failure::usage(
+            format!("cannot write the report to {path}: {error}"),
+            "name another file with `-o`",
+        )
     };
     match &args.output {
         None => {
             let mut out = std::io::stdout().lock();
-            let written = report::write(report, args.format, ui::colour_stdout(), &mut out).and_then(|()| out.flush());
+            let written = report::write(report, args.format, ui::colour_stdout(), &mut out)
+                .and_then(|()| out.flush());
             match written {
                 // A reader that has seen enough is no failure.
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed("stdout", error)),
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    Err(failed("stdout", error))
+                }
                 _ => Ok(()),
             }
         }
         Some(path) => {
             let shown = format!("`{}`", path.display());
             let mut file = std::fs::File::create(path).map_err(|error| failed(&shown, error))?;
-            report::write(report, args.format, false, &mut file).map_err(|error| failed(&shown, error))
+            report::write(report, args.format, false, &mut file)
+                .map_err(|error| failed(&shown, error))
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::{Failure, print};
 use crate::app::load::{LoadOptions, load};
-use crate::app::{App, Mode};
+use crate::app::{App, Level, Mode, Problem};
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
@@ -12,8 +12,12 @@ use crate::run::{Cancel, Session, owner};
 
 /// The flags and this process's environment, for the loader.
 fn options(project: &args::Project) -> Result<LoadOptions, Failure> {
-    let working_directory = std::env::current_dir()
-        .map_err(|error| Failure::usage(format!("the working directory is not there: {error}"), "change to another one"))?;
+    let working_directory = std::env::current_dir().map_err(|error| {
+        Failure::usage(
+            format!("the working directory is not there: {error}"),
+            "change to another one",
+        )
+    })?;
     Ok(LoadOptions {
         files: project.file.clone(),
         project_name: project.project_name.clone(),
@@ -39,7 +43,14 @@ pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failu
 }
 
 /// A session of `run` for the project `name`.
-pub fn session(engine: &Engine, name: &str, run: RunKind, task: Option<String>, sink: &Sink, cancel: &Cancel) -> Session {
+pub fn session(
+    engine: &Engine,
+    name: &str,
+    run: RunKind,
+    task: Option<String>,
+    sink: &Sink,
+    cancel: &Cancel,
+) -> Session {
     Session {
         engine: engine.clone(),
         labels: Labels {
@@ -55,12 +66,34 @@ pub fn session(engine: &Engine, name: &str, run: RunKind, task: Option<String>, 
 
 /// Checks that `services` are all in the app.
 pub fn known_services(app: &App, services: &[String]) -> Result<(), Failure> {
-    match services.iter().find(|name| !app.services.contains_key(*name)) {
+    match services
+        .iter()
+        .find(|name| !app.services.contains_key(*name))
+    {
         None => Ok(()),
         Some(unknown) => {
             let all: Vec<&str> = app.services.keys().map(String::as_str).collect();
             let help = format!("the services are: {}", all.join(", "));
-            Err(Failure::usage(format!("there is no service `{unknown}`"), help))
+            Err(Failure::usage(
+                format!("there is no service `{unknown}`"),
+                help,
+            ))
         }
+    }
+}
+
+/// Says what does not work on an engine of another machine.
+pub fn warn_when_remote(engine: &Engine) {
+    let found = engine.found();
+    if !found.local {
+        let problem = Problem {
+            level: Level::Warning,
+            ..Problem::error(format!(
+                "the engine at {} is on another machine",
+                found.address
+            ))
+        };
+        let help = "bind mounts show that machine's files and ports are published there, so probes cannot reach them: use an engine of this machine";
+        print(&problem.help(help).into());
     }
 }

@@ -11,7 +11,9 @@ use crate::labels;
 pub async fn run(project: &args::Project, args: args::Ps) -> Result<Exit, Failure> {
     let app = project::app(project, Mode::Dev, false)?;
     let engine = Engine::connect().await?;
-    let mut containers = engine.containers(&[(labels::PROJECT, &app.name)], true).await?;
+    let mut containers = engine
+        .containers(&[(labels::PROJECT, &app.name)], true)
+        .await?;
     containers.sort_by(|a, b| a.name.cmp(&b.name));
     if args.json {
         let all: Vec<_> = containers.iter().map(json).collect();
@@ -21,12 +23,19 @@ pub async fn run(project: &args::Project, args: args::Ps) -> Result<Exit, Failur
     let rows: Vec<[String; 5]> = containers.iter().map(row).collect();
     let head = ["SERVICE", "MODE", "CONTAINER", "STATUS", "PORTS"].map(str::to_owned);
     let width = |column: usize| {
-        let cells = rows.iter().chain([&head]).map(|row| row[column].chars().count());
+        let cells = rows
+            .iter()
+            .chain([&head])
+            .map(|row| row[column].chars().count());
         cells.max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..5).map(width).collect();
     for row in std::iter::once(&head).chain(&rows) {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         println!("{}", cells.join("  ").trim_end());
     }
     Ok(Exit::Clean)
@@ -38,7 +47,14 @@ fn label(container: &ListedContainer, key: &str) -> String {
 
 fn ports(container: &ListedContainer) -> Vec<String> {
     let published = container.ports.iter().filter(|port| port.host > 0);
-    published.map(|port| format!("{}:{}->{}/{}", port.address, port.host, port.container, port.protocol)).collect()
+    published
+        .map(|port| {
+            format!(
+                "{}:{}->{}/{}",
+                port.address, port.host, port.container, port.protocol
+            )
+        })
+        .collect()
 }
 
 fn row(container: &ListedContainer) -> [String; 5] {

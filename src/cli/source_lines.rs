@@ -9,7 +9,10 @@ use crate::mask::mask;
 /// Reads each file once; a line that is not there stays empty.
 pub fn fill(judgement: &mut Judgement, directory: &Path) {
     let mut files: HashMap<String, Vec<String>> = HashMap::new();
-    let locations = judgement.findings.iter_mut().flat_map(|finding| &mut finding.locations);
+    let locations = judgement
+        .findings
+        .iter_mut()
+        .flat_map(|finding| &mut finding.locations);
     for location in locations.filter(|location| location.text.is_empty()) {
         let path = location.place.path.to_string();
         let lines = files.entry(path).or_insert_with_key(|path| {

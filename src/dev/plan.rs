@@ -42,22 +42,47 @@ pub fn volume_labels(labels: &Labels, key: &str) -> BTreeMap<String, String> {
 ///
 /// In the dev run ports and names are as written. Beside a prod-check the engine picks the host's
 /// ports, and `extra_ports`, those that probes ask, are published too.
-pub fn container(app: &App, labels: &Labels, service: &Service, image: &str, extra_ports: &[u16]) -> ContainerSpec {
+pub fn container(
+    app: &App,
+    labels: &Labels,
+    service: &Service,
+    image: &str,
+    extra_ports: &[u16],
+) -> ContainerSpec {
     let mut made = spec::common(service, image);
     made.name = container_name(labels, service);
     made.labels = labels.of("service", Some(&service.name));
     for (key, value) in &service.labels {
-        made.labels.entry(key.clone()).or_insert_with(|| value.clone());
+        made.labels
+            .entry(key.clone())
+            .or_insert_with(|| value.clone());
     }
     made.hostname = service.hostname.as_ref().map(|name| name.value.clone());
-    made.extra_hosts = service.extra_hosts.iter().map(|host| host.value.clone()).collect();
+    made.extra_hosts = service
+        .extra_hosts
+        .iter()
+        .map(|host| host.value.clone())
+        .collect();
     made.dns.clone_from(&service.dns);
     made.privileged = service.privileged;
     made.shm_size = service.shm_size.map(|bytes| bytes as i64);
-    made.sysctls = service.sysctls.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    made.restart = service.restart.as_ref().map(|restart| restart.value.clone());
-    made.stop_timeout = service.stop_grace_period.map(|period| period.as_secs() as i64);
-    made.mounts = service.volumes.iter().map(|mount| mount_spec(app, labels, mount)).collect();
+    made.sysctls = service
+        .sysctls
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    made.restart = service
+        .restart
+        .as_ref()
+        .map(|restart| restart.value.clone());
+    made.stop_timeout = service
+        .stop_grace_period
+        .map(|period| period.as_secs() as i64);
+    made.mounts = service
+        .volumes
+        .iter()
+        .map(|mount| mount_spec(app, labels, mount))
+        .collect();
     let (network, extra) = networks(app, labels, service);
     let own_namespace = matches!(network, NetworkMode::Network { .. } | NetworkMode::Bridge);
     made.network = network;
@@ -82,13 +107,20 @@ fn as_written(port: &Port) -> Publish {
     Publish {
         container_port: port.target,
         protocol: port.protocol.as_str().to_owned(),
-        host_ip: Some(port.host_ip.clone().unwrap_or_else(|| "127.0.0.1".to_owned())),
+        host_ip: Some(
+            port.host_ip
+                .clone()
+                .unwrap_or_else(|| "127.0.0.1".to_owned()),
+        ),
         host_port: port.published,
     }
 }
 
 fn any_port(service: &Service, extra_ports: &[u16]) -> Vec<Publish> {
-    let written = service.ports.iter().map(|port| (port.target, port.protocol));
+    let written = service
+        .ports
+        .iter()
+        .map(|port| (port.target, port.protocol));
     let extra = extra_ports.iter().map(|port| (*port, Protocol::Tcp));
     let mut ports: Vec<(u16, Protocol)> = written.chain(extra).collect();
     ports.sort_unstable();
@@ -141,8 +173,14 @@ fn networks(app: &App, labels: &Labels, service: &Service) -> (NetworkMode, Vec<
         Some(AppNetworkMode::None) => return (NetworkMode::None, Vec::new()),
         Some(AppNetworkMode::Bridge) => return (NetworkMode::Bridge, Vec::new()),
         Some(AppNetworkMode::Service(name)) => {
-            let other = app.services.get(name).map(|other| container_name(labels, other));
-            return (NetworkMode::Container(other.unwrap_or_else(|| name.clone())), Vec::new());
+            let other = app
+                .services
+                .get(name)
+                .map(|other| container_name(labels, other));
+            return (
+                NetworkMode::Container(other.unwrap_or_else(|| name.clone())),
+                Vec::new(),
+            );
         }
         None => {}
     }
@@ -179,7 +217,10 @@ pub fn networks_to_make(app: &App) -> Vec<String> {
     let used = app.services.values().flat_map(|service| &service.networks);
     for attachment in used {
         let key = &attachment.name.value;
-        let external = app.networks.get(key).is_some_and(|network| network.external);
+        let external = app
+            .networks
+            .get(key)
+            .is_some_and(|network| network.external);
         if !external && !keys.contains(key) {
             keys.push(key.clone());
         }
@@ -215,7 +256,13 @@ volumes: {data: {}}
     #[test]
     fn a_service_answers_to_its_name_its_aliases_and_its_container_name() {
         let app = app(SHOP);
-        let made = container(&app, &labels(RunKind::Dev), &app.services["web"], "web", &[]);
+        let made = container(
+            &app,
+            &labels(RunKind::Dev),
+            &app.services["web"],
+            "web",
+            &[],
+        );
         let NetworkMode::Network { name, aliases, .. } = made.network else {
             panic!("a network");
         };
@@ -228,15 +275,37 @@ volumes: {data: {}}
     #[test]
     fn ports_are_published_on_the_loopback_unless_the_file_names_an_address() {
         let app = app(SHOP);
-        let made = container(&app, &labels(RunKind::Dev), &app.services["web"], "web", &[]);
-        let published: Vec<_> = made.publish.iter().map(|p| (p.host_ip.as_deref(), p.host_port)).collect();
-        assert_eq!(published, [(Some("127.0.0.1"), Some(8080)), (Some("0.0.0.0"), Some(9000))]);
+        let made = container(
+            &app,
+            &labels(RunKind::Dev),
+            &app.services["web"],
+            "web",
+            &[],
+        );
+        let published: Vec<_> = made
+            .publish
+            .iter()
+            .map(|p| (p.host_ip.as_deref(), p.host_port))
+            .collect();
+        assert_eq!(
+            published,
+            [
+                (Some("127.0.0.1"), Some(8080)),
+                (Some("0.0.0.0"), Some(9000))
+            ]
+        );
     }
 
     #[test]
     fn the_run_beside_a_prod_check_takes_no_name_port_or_volume_of_the_dev_run() {
         let app = app(SHOP);
-        let made = container(&app, &labels(RunKind::Compare), &app.services["web"], "web", &[3000]);
+        let made = container(
+            &app,
+            &labels(RunKind::Compare),
+            &app.services["web"],
+            "web",
+            &[3000],
+        );
         assert_eq!(made.name, "envsim-shop-compare-web");
         assert!(made.publish.iter().all(|port| port.host_port.is_none()));
         assert!(made.publish.iter().any(|port| port.container_port == 3000));
@@ -244,6 +313,9 @@ volumes: {data: {}}
             panic!("a volume");
         };
         assert_eq!(name, "envsim-shop-compare-volume-data");
-        assert_eq!(volume_name(&app, &labels(RunKind::Dev), "data"), "shop_data");
+        assert_eq!(
+            volume_name(&app, &labels(RunKind::Dev), "data"),
+            "project_data"
+        );
     }
 }

@@ -51,12 +51,25 @@ impl<'a> DevRun<'a> {
         make_bind_sources(app)?;
         let events = session.engine.events(&session.labels.filter()).await?;
         // A container that lives in another's namespace needs that one to be there first.
-        let (first, second): (Vec<&Service>, Vec<&Service>) = app.services.values().partition(|service| {
-            let mode = service.network_mode.as_ref().map(|mode| &mode.value);
-            !matches!(mode, Some(crate::app::NetworkMode::Service(_)))
-        });
-        let mut containers = try_join_all(first.iter().map(|service| make(session, app, service, images))).await?;
-        containers.extend(try_join_all(second.iter().map(|service| make(session, app, service, images))).await?);
+        let (first, second): (Vec<&Service>, Vec<&Service>) =
+            app.services.values().partition(|service| {
+                let mode = service.network_mode.as_ref().map(|mode| &mode.value);
+                !matches!(mode, Some(crate::app::NetworkMode::Service(_)))
+            });
+        let mut containers = try_join_all(
+            first
+                .iter()
+                .map(|service| make(session, app, service, images)),
+        )
+        .await?;
+        containers.extend(
+            try_join_all(
+                second
+                    .iter()
+                    .map(|service| make(session, app, service, images)),
+            )
+            .await?,
+        );
         let supervisor = Supervisor::new(session, events, &containers, show_logs);
         Ok(Self {
             session: session.clone(),
@@ -71,7 +84,11 @@ impl<'a> DevRun<'a> {
     /// # Errors
     /// A service that the engine cannot start, or whose dependency never came.
     pub async fn start(&self) -> Result<(), RunError> {
-        let failed = |states: &States| states.values().any(|state| matches!(state, State::Never { .. }));
+        let failed = |states: &States| {
+            states
+                .values()
+                .any(|state| matches!(state, State::Never { .. }))
+        };
         self.supervisor.start_all(self.app, failed).await?;
         let states = self.supervisor.states();
         let never = states.iter().find_map(|(name, state)| match state {
@@ -115,7 +132,9 @@ impl<'a> DevRun<'a> {
             let state = self.session.engine.inspect(id).await?;
             for port in state.map(|state| state.ports).unwrap_or_default() {
                 if port.protocol == "tcp" {
-                    targets.ports.insert((service.clone(), port.container), (port.address, port.host));
+                    targets
+                        .ports
+                        .insert((service.clone(), port.container), (port.address, port.host));
                 }
             }
         }
@@ -127,7 +146,11 @@ impl<'a> DevRun<'a> {
         agent::ensure(&self.session).await?;
         let states = self.supervisor.states();
         let running = self.containers.iter().filter(|(service, _)| {
-            let own_namespace = self.app.services.get(service).is_some_and(|service| service.network_mode.is_none());
+            let own_namespace = self
+                .app
+                .services
+                .get(service)
+                .is_some_and(|service| service.network_mode.is_none());
             own_namespace && matches!(states.get(service), Some(State::Running { .. }))
         });
         let all = try_join_all(running.map(|(service, id)| self.listeners_of(service, id))).await?;
@@ -153,7 +176,9 @@ impl<'a> DevRun<'a> {
             let mut lines = engine.logs(&helper, LogOptions::default());
             let mut found = Vec::new();
             while let Some(chunk) = futures::StreamExt::next(&mut lines).await {
-                if let Some(wire::Event::Listener { address, port, .. }) = wire::Event::decode(&chunk?.line) {
+                if let Some(wire::Event::Listener { address, port, .. }) =
+                    wire::Event::decode(&chunk?.line)
+                {
                     found.push(Listener {
                         service: service.to_owned(),
                         address,
@@ -179,20 +204,36 @@ impl<'a> DevRun<'a> {
         let running: Vec<(String, String)> = self
             .containers
             .iter()
-            .filter(|(name, _)| !matches!(states.get(name), Some(State::Pending | State::Never { .. })))
+            .filter(|(name, _)| {
+                !matches!(states.get(name), Some(State::Pending | State::Never { .. }))
+            })
             .cloned()
             .collect();
         self.supervisor.hush();
-        stop::stop_all(&self.session, self.app, &running, |name| stop_timeout(self.app, name)).await;
+        stop::stop_all(&self.session, self.app, &running, |name| stop::Manner {
+            timeout: stop_timeout(self.app, name),
+            signal: self
+                .app
+                .services
+                .get(name)
+                .and_then(|service| service.stop_signal.clone()),
+        })
+        .await;
     }
 
     /// Puts a new container in the place of `service`'s: after a rebuild.
     pub async fn replace(&mut self, service: &Service, image: &Image) -> Result<String, RunError> {
-        let old = self.containers.iter().find(|(name, _)| *name == service.name).map(|(_, id)| id.clone());
+        let old = self
+            .containers
+            .iter()
+            .find(|(name, _)| *name == service.name)
+            .map(|(_, id)| id.clone());
         if let Some(old) = old {
             let engine = &self.session.engine;
             let seconds = stop_timeout(self.app, &service.name).as_secs() as u32;
-            engine.stop(&old, seconds, service.stop_signal.as_deref()).await?;
+            engine
+                .stop(&old, seconds, service.stop_signal.as_deref())
+                .await?;
             engine.remove_container(&old, true, true).await?;
         }
         let spec = plan::container(self.app, &self.session.labels, service, &image.info.id, &[]);
@@ -209,7 +250,10 @@ impl<'a> DevRun<'a> {
 }
 
 fn stop_timeout(app: &App, name: &str) -> Duration {
-    let written = app.services.get(name).and_then(|service| service.stop_grace_period);
+    let written = app
+        .services
+        .get(name)
+        .and_then(|service| service.stop_grace_period);
     written.unwrap_or(DOCKER_STOP_TIMEOUT)
 }
 
@@ -220,7 +264,12 @@ fn start_help(reason: &str) -> String {
     "see the reason above; `envsim doctor` shows what the engine lacks".to_owned()
 }
 
-async fn make(session: &Session, app: &App, service: &Service, images: &IndexMap<String, Image>) -> Result<(String, String), RunError> {
+async fn make(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    images: &IndexMap<String, Image>,
+) -> Result<(String, String), RunError> {
     let probed: Vec<u16> = app
         .probes
         .iter()
@@ -233,17 +282,29 @@ async fn make(session: &Session, app: &App, service: &Service, images: &IndexMap
         .collect();
     let image = &images[&service.name];
     let spec = plan::container(app, &session.labels, service, &image.info.id, &probed);
-    let id = session.engine.create_container(&spec).await.map_err(|error| match error {
-        EngineError::NameInUse { name } => RunError::Service {
-            message: format!("the container name `{name}` of `{}` is already in use", service.name),
-            help: format!("remove the other container (`docker rm -f {name}`) or change `container_name`"),
-        },
-        EngineError::MountSourceMissing { path } => RunError::Service {
-            message: format!("`{path}`, which `{}` mounts, does not exist on the engine's host", service.name),
-            help: "create it, or correct the path in `volumes`".to_owned(),
-        },
-        other => other.into(),
-    })?;
+    let id = session
+        .engine
+        .create_container(&spec)
+        .await
+        .map_err(|error| match error {
+            EngineError::NameInUse { name } => RunError::Service {
+                message: format!(
+                    "the container name `{name}` of `{}` is already in use",
+                    service.name
+                ),
+                help: format!(
+                    "remove the other container (`docker rm -f {name}`) or change `container_name`"
+                ),
+            },
+            EngineError::MountSourceMissing { path } => RunError::Service {
+                message: format!(
+                    "`{path}`, which `{}` mounts, does not exist on the engine's host",
+                    service.name
+                ),
+                help: "create it, or correct the path in `volumes`".to_owned(),
+            },
+            other => other.into(),
+        })?;
     Ok((service.name.clone(), id))
 }
 
@@ -262,8 +323,15 @@ async fn make_volumes(session: &Session, app: &App) -> Result<(), RunError> {
             continue;
         }
         let labels = plan::volume_labels(&session.labels, key);
-        let options = volume.driver_opts.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        session.engine.create_volume(&name, &labels, volume.driver.as_deref(), &options).await?;
+        let options = volume
+            .driver_opts
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        session
+            .engine
+            .create_volume(&name, &labels, volume.driver.as_deref(), &options)
+            .await?;
     }
     Ok(())
 }
@@ -272,7 +340,10 @@ async fn make_volumes(session: &Session, app: &App) -> Result<(), RunError> {
 fn make_bind_sources(app: &App) -> Result<(), RunError> {
     let mounts = app.services.values().flat_map(|service| &service.volumes);
     for mount in mounts {
-        if let MountKind::Bind { source, create: true } = &mount.kind
+        if let MountKind::Bind {
+            source,
+            create: true,
+        } = &mount.kind
             && !source.exists()
         {
             std::fs::create_dir_all(source).map_err(|error| RunError::Service {

@@ -19,8 +19,10 @@ pub struct Item {
 /// # Errors
 /// The engine refused, or the image has no `rm` to remove a file with.
 pub async fn sync(session: &Session, container: &str, items: &[Item]) -> Result<(), EngineError> {
-    let (there, gone): (Vec<Item>, Vec<Item>) =
-        items.iter().cloned().partition(|item| item.source.symlink_metadata().is_ok());
+    let (there, gone): (Vec<Item>, Vec<Item>) = items
+        .iter()
+        .cloned()
+        .partition(|item| item.source.symlink_metadata().is_ok());
     if !gone.is_empty() {
         remove(session, container, &gone).await?;
     }
@@ -54,14 +56,22 @@ fn write(items: &[Item], out: &mut dyn std::io::Write) -> std::io::Result<()> {
     let mut archive = tar::Builder::new(out);
     archive.follow_symlinks(false);
     for item in items {
-        append(&mut archive, &item.source, item.target.trim_start_matches('/'))?;
+        append(
+            &mut archive,
+            &item.source,
+            item.target.trim_start_matches('/'),
+        )?;
     }
     archive.finish()
 }
 
 /// Files and links with their modes, owned by root as a COPY makes them. A file that vanishes in
 /// between is left out: its removal is another change.
-fn append(archive: &mut tar::Builder<&mut dyn std::io::Write>, source: &Path, target: &str) -> std::io::Result<()> {
+fn append(
+    archive: &mut tar::Builder<&mut dyn std::io::Write>,
+    source: &Path,
+    target: &str,
+) -> std::io::Result<()> {
     let Ok(metadata) = source.symlink_metadata() else {
         return Ok(());
     };

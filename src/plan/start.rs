@@ -57,7 +57,12 @@ pub fn decide(service: &Service, states: &IndexMap<String, State>) -> Decision {
             }
             (_, State::Never { .. }) => {}
             (Condition::Started, State::Running { .. } | State::Exited { .. }) => {}
-            (Condition::Healthy, State::Running { healthy: Some(true) }) => {}
+            (
+                Condition::Healthy,
+                State::Running {
+                    healthy: Some(true),
+                },
+            ) => {}
             (Condition::Healthy, State::Exited { code }) if dependency.required => {
                 let reason = format!("`{name}` exited with code {code} before it was healthy");
                 return Decision::Never(reason);
@@ -71,7 +76,11 @@ pub fn decide(service: &Service, states: &IndexMap<String, State>) -> Decision {
             _ => wait = true,
         }
     }
-    if wait { Decision::Wait } else { Decision::Start }
+    if wait {
+        Decision::Wait
+    } else {
+        Decision::Start
+    }
 }
 
 /// The services ordered so that each comes after what it depends on; file order otherwise.
@@ -79,7 +88,12 @@ pub fn decide(service: &Service, states: &IndexMap<String, State>) -> Decision {
 /// # Errors
 /// A dependency cycle, with the place of one of its edges.
 pub fn order(app: &App) -> Result<Vec<String>, Problem> {
-    fn visit(app: &App, name: &str, path: &mut Vec<String>, done: &mut Vec<String>) -> Result<(), Problem> {
+    fn visit(
+        app: &App,
+        name: &str,
+        path: &mut Vec<String>,
+        done: &mut Vec<String>,
+    ) -> Result<(), Problem> {
         if done.iter().any(|known| known == name) {
             return Ok(());
         }
@@ -92,7 +106,10 @@ pub fn order(app: &App) -> Result<Vec<String>, Problem> {
             if let Some(at) = path.iter().position(|known| *known == next.value) {
                 let mut cycle = path[at..].to_vec();
                 cycle.push(next.value.clone());
-                let mut problem = Problem::error(format!("the services depend on each other: {}", cycle.join(" -> ")));
+                let mut problem = Problem::error(format!(
+                    "the services depend on each other: {}",
+                    cycle.join(" -> ")
+                ));
                 problem.place = Some(next.place.clone());
                 return Err(problem.help("take out one of these `depends_on`"));
             }
@@ -115,20 +132,28 @@ mod tests {
     use crate::app::testing::app;
 
     fn states(list: &[(&str, State)]) -> IndexMap<String, State> {
-        list.iter().map(|(name, state)| ((*name).to_owned(), state.clone())).collect()
+        list.iter()
+            .map(|(name, state)| ((*name).to_owned(), state.clone()))
+            .collect()
     }
 
     #[test]
     fn services_come_after_what_they_depend_on() {
-        let app = app("services:\n  web: {image: x, depends_on: [db, cache]}\n  db: {image: x, depends_on: [cache]}\n  cache: {image: x}\n");
+        let app = app(
+            "services:\n  web: {image: x, depends_on: [db, cache]}\n  db: {image: x, depends_on: [cache]}\n  cache: {image: x}\n",
+        );
         assert_eq!(order(&app).unwrap(), ["cache", "db", "web"]);
     }
 
     #[test]
     fn a_cycle_is_told_whole() {
-        let app = app("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n");
+        let app =
+            app("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n");
         let problem = order(&app).unwrap_err();
-        assert_eq!(problem.message, "the services depend on each other: a -> b -> a");
+        assert_eq!(
+            problem.message,
+            "the services depend on each other: a -> b -> a"
+        );
         assert_eq!(problem.place.unwrap().line, 3);
     }
 
@@ -138,11 +163,15 @@ mod tests {
             "services:\n  web: {image: x, depends_on: {db: {condition: service_healthy}, job: {condition: service_completed_successfully}}}\n  db: {image: x}\n  job: {image: x}\n",
         );
         let web = &app.services["web"];
-        let healthy = State::Running { healthy: Some(true) };
+        let healthy = State::Running {
+            healthy: Some(true),
+        };
         let running = State::Running { healthy: None };
         let done = State::Exited { code: 0 };
         let failed = State::Exited { code: 2 };
-        let decide = |db: &State, job: &State| decide(web, &states(&[("db", db.clone()), ("job", job.clone())]));
+        let decide = |db: &State, job: &State| {
+            decide(web, &states(&[("db", db.clone()), ("job", job.clone())]))
+        };
         assert_eq!(decide(&running, &done), Decision::Wait);
         assert_eq!(decide(&healthy, &running), Decision::Wait);
         assert_eq!(decide(&healthy, &done), Decision::Start);

@@ -47,16 +47,28 @@ struct InImage {
 /// Blocking: to be called from a blocking thread.
 pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
     let names = dev.host_names();
-    let scanner = Scanner::new(&names.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    let scanner = Scanner::new(
+        &names
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<Vec<_>>(),
+    );
     let mut files = Files::default();
     // One file can be in several images: it is read once and told once.
     let mut seen: BTreeMap<PathBuf, (Vec<String>, String)> = BTreeMap::new();
     let mut per_service: IndexMap<String, Vec<PathBuf>> = IndexMap::new();
     for service in prod.services.values() {
-        let Some(image) = images.get(&service.name) else { continue };
+        let Some(image) = images.get(&service.name) else {
+            continue;
+        };
         for file in in_image(service, image) {
-            per_service.entry(service.name.clone()).or_default().push(file.path.clone());
-            let entry = seen.entry(file.path).or_insert_with(|| (Vec::new(), file.via));
+            per_service
+                .entry(service.name.clone())
+                .or_default()
+                .push(file.path.clone());
+            let entry = seen
+                .entry(file.path)
+                .or_insert_with(|| (Vec::new(), file.via));
             if !entry.0.contains(&service.name) {
                 entry.0.push(service.name.clone());
             }
@@ -74,24 +86,37 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
                 continue;
             }
         };
-        files.hosts.extend(mentions(&scanner, &names, &shown, &text, services, via));
+        files
+            .hosts
+            .extend(mentions(&scanner, &names, &shown, &text, services, via));
         kept += text.len();
         if kept < KEPT_TEXT {
             texts.insert(path.clone(), text);
         }
     }
     for service in dev.services.values() {
-        let Some(image) = images.get(&service.name) else { continue };
-        let own = per_service.get(&service.name).map_or(&[][..], Vec::as_slice);
+        let Some(image) = images.get(&service.name) else {
+            continue;
+        };
+        let own = per_service
+            .get(&service.name)
+            .map_or(&[][..], Vec::as_slice);
         let own: Vec<(&Path, &str)> = own
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
             .collect();
         for mount in &service.volumes {
-            files.mounts.extend(compare(dev, service, mount, image, &own));
+            files
+                .mounts
+                .extend(compare(dev, service, mount, image, &own));
         }
     }
-    let mounted: Vec<MountSeen> = files.mounts.iter().filter(|mount| !mount.without_build).cloned().collect();
+    let mounted: Vec<MountSeen> = files
+        .mounts
+        .iter()
+        .filter(|mount| !mount.without_build)
+        .cloned()
+        .collect();
     scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
     files
 }
@@ -106,8 +131,13 @@ fn mentions(
     via: &str,
 ) -> Vec<HostInFile> {
     let found = scanner.mentions(shown, text).into_iter().map(|mention| {
-        let target = names.iter().find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
-        let line = text.lines().nth(mention.line as usize - 1).unwrap_or_default();
+        let target = names
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
+        let line = text
+            .lines()
+            .nth(mention.line as usize - 1)
+            .unwrap_or_default();
         HostInFile {
             services: services.to_vec(),
             target: target.map_or_else(|| mention.host.clone(), |(_, service)| service.clone()),
@@ -156,7 +186,10 @@ fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
             .iter()
             .map(|copied| InImage {
                 path: build.context.join(&copied.source),
-                via: format!("copied by line {} of {}", copied.instruction_line, input.shown),
+                via: format!(
+                    "copied by line {} of {}",
+                    copied.instruction_line, input.shown
+                ),
             })
             .collect();
         if build.dockerfile_inline.is_none() {
@@ -177,14 +210,21 @@ fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
             .iter()
             .find(|mount| mount.target == root.target)
             .map(|mount| format!(" ({} line {})", mount.place.path, mount.place.line));
-        let via = format!("mounted at {} in dev{}", root.target, line.unwrap_or_default());
+        let via = format!(
+            "mounted at {} in dev{}",
+            root.target,
+            line.unwrap_or_default()
+        );
         let source = PathBuf::from(&root.source);
         if root.is_file {
             files.push(InImage { path: source, via });
             continue;
         }
         for path in files_below(&source) {
-            files.push(InImage { path, via: via.clone() });
+            files.push(InImage {
+                path,
+                via: via.clone(),
+            });
         }
     }
     files
@@ -192,16 +232,26 @@ fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
 
 /// Regular files below `directory` that its ignore file keeps, or none when it cannot be read.
 fn files_below(directory: &Path) -> Vec<PathBuf> {
-    let listed = context::find_ignore(directory, None).and_then(|ignore| context::walk(directory, &ignore));
+    let listed =
+        context::find_ignore(directory, None).and_then(|ignore| context::walk(directory, &ignore));
     let Ok(listing) = listed else {
         return Vec::new();
     };
-    let files = listing.entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    let files = listing
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::File);
     files.map(|entry| directory.join(&entry.path)).collect()
 }
 
 /// Compares one bind mount of dev with the image.
-fn compare(app: &App, service: &Service, mount: &Mount, image: &Image, own: &[(&Path, &str)]) -> Option<MountSeen> {
+fn compare(
+    app: &App,
+    service: &Service,
+    mount: &Mount,
+    image: &Image,
+    own: &[(&Path, &str)],
+) -> Option<MountSeen> {
     let MountKind::Bind { source, .. } = &mount.kind else {
         return None;
     };
@@ -222,7 +272,12 @@ fn compare(app: &App, service: &Service, mount: &Mount, image: &Image, own: &[(&
     match image.origin {
         ImageOrigin::Stock => return None,
         ImageOrigin::Generated => {
-            let copied = image.generated.as_ref()?.context.iter().any(|root| root.target == mount.target);
+            let copied = image
+                .generated
+                .as_ref()?
+                .context
+                .iter()
+                .any(|root| root.target == mount.target);
             if !copied {
                 return None;
             }
@@ -230,7 +285,11 @@ fn compare(app: &App, service: &Service, mount: &Mount, image: &Image, own: &[(&
             if let Some(stock) = &service.image {
                 seen.image.clone_from(&stock.value);
             }
-            seen.files = if source.is_dir() { files_below(source).len() } else { 1 };
+            seen.files = if source.is_dir() {
+                files_below(source).len()
+            } else {
+                1
+            };
             if seen.files > 0 {
                 seen.missing.push(MissingFile {
                     path: seen.source.clone(),
@@ -244,14 +303,19 @@ fn compare(app: &App, service: &Service, mount: &Mount, image: &Image, own: &[(&
         ImageOrigin::Built => {
             let (input, build) = (image.built.as_ref()?, service.build.as_ref()?);
             let absent = match source.strip_prefix(&build.context) {
-                Ok(inside) => inside_context(input, &inside.to_string_lossy(), source, &mount.target),
+                Ok(inside) => {
+                    inside_context(input, &inside.to_string_lossy(), source, &mount.target)
+                }
                 Err(_) => outside_context(source),
             };
             seen.files = absent.total;
             for (path, reason) in absent.files.into_iter().take(ASKED) {
                 let (on_disk, target) = match path.as_str() {
                     "" => (source.clone(), mount.target.clone()),
-                    path => (source.join(path), format!("{}/{path}", mount.target.trim_end_matches('/'))),
+                    path => (
+                        source.join(path),
+                        format!("{}/{path}", mount.target.trim_end_matches('/')),
+                    ),
                 };
                 seen.missing.push(MissingFile {
                     path: app.relative(&on_disk),
@@ -275,18 +339,34 @@ struct Absent {
 /// A mount of a part of the build context: the COPY instructions and the ignore file tell.
 fn inside_context(input: &BuildInput, inside: &str, source: &Path, target: &str) -> Absent {
     let Ok(copies) = copied::copied(&input.resolved, &input.listing.files()) else {
-        return Absent { files: Vec::new(), total: 0 };
+        return Absent {
+            files: Vec::new(),
+            total: 0,
+        };
     };
     if source.is_file() {
         let files = reason(&copies, input, inside).map(|reason| (String::new(), reason));
-        return Absent { files: files.into_iter().collect(), total: 1 };
+        return Absent {
+            files: files.into_iter().collect(),
+            total: 1,
+        };
     }
-    if !inside.is_empty() && input.ignore.decide(inside).is_ok_and(|verdict| verdict.excluded) {
+    if !inside.is_empty()
+        && input
+            .ignore
+            .decide(inside)
+            .is_ok_and(|verdict| verdict.excluded)
+    {
         // The ignore file leaves out all of it, so the listing knows nothing of what is below.
         let reason = reason(&copies, input, inside);
         let total = files_below(source).len();
-        let files = reason.filter(|_| total > 0).map(|reason| (String::new(), reason));
-        return Absent { files: files.into_iter().collect(), total };
+        let files = reason
+            .filter(|_| total > 0)
+            .map(|reason| (String::new(), reason));
+        return Absent {
+            files: files.into_iter().collect(),
+            total,
+        };
     }
     let paths = copies.image_paths(target, inside);
     let below = |path: &str| -> Option<String> {
@@ -302,8 +382,17 @@ fn inside_context(input: &BuildInput, inside: &str, source: &Path, target: &str)
         .chain(paths.elsewhere.iter().map(|(path, _)| path))
         .filter_map(|path| below(path))
         .collect();
-    let absent: Vec<String> = paths.absent.iter().filter_map(|path| below(path)).filter(|path| !never_needed(path)).collect();
-    let ignored = input.listing.ignored.iter().filter_map(|ignored| below(&ignored.path));
+    let absent: Vec<String> = paths
+        .absent
+        .iter()
+        .filter_map(|path| below(path))
+        .filter(|path| !never_needed(path))
+        .collect();
+    let ignored = input
+        .listing
+        .ignored
+        .iter()
+        .filter_map(|ignored| below(&ignored.path));
     let ignored: Vec<String> = ignored.filter(|path| !never_needed(path)).collect();
     let total = there.len() + paths.absent.len();
     let candidates = topmost(&absent, &there).into_iter().chain(ignored);
@@ -315,7 +404,10 @@ fn inside_context(input: &BuildInput, inside: &str, source: &Path, target: &str)
         let reason = reason(&copies, input, &full(&path))?;
         Some((path, reason))
     });
-    Absent { files: files.collect(), total }
+    Absent {
+        files: files.collect(),
+        total,
+    }
 }
 
 /// Why the image lacks a path of the context; none when it has it, or was compiled from it.
@@ -330,31 +422,43 @@ fn reason(copies: &Copies, input: &BuildInput, path: &str) -> Option<String> {
 fn outside_context(source: &Path) -> Absent {
     let reason = "it lies outside of the build context, where no COPY reaches".to_owned();
     if source.is_file() {
-        return Absent { files: vec![(String::new(), reason)], total: 1 };
+        return Absent {
+            files: vec![(String::new(), reason)],
+            total: 1,
+        };
     }
     let total = files_below(source).len();
-    let files = if total == 0 { Vec::new() } else { vec![(String::new(), reason)] };
+    let files = if total == 0 {
+        Vec::new()
+    } else {
+        vec![(String::new(), reason)]
+    };
     Absent { files, total }
 }
 
 /// A line of the image's own files that names the path.
 fn name_in(app: &App, path: &Path, own: &[(&Path, &str)]) -> Option<(Place, String)> {
     let name = path.file_name()?.to_string_lossy();
-    own.iter().filter(|(file, _)| *file != path).find_map(|(file, text)| {
-        let at = named(text, &name)?;
-        let before = &text[..at];
-        let line = before.matches('\n').count();
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before[start..].chars().count() as u32 + 1;
-        let shown: &str = &app.relative(file);
-        let place = Place {
-            path: shown.into(),
-            line: line as u32 + 1,
-            column,
-            end_column: column + name.chars().count() as u32,
-        };
-        Some((place, mask(text.lines().nth(line).unwrap_or_default()).into_owned()))
-    })
+    own.iter()
+        .filter(|(file, _)| *file != path)
+        .find_map(|(file, text)| {
+            let at = named(text, &name)?;
+            let before = &text[..at];
+            let line = before.matches('\n').count();
+            let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            let column = before[start..].chars().count() as u32 + 1;
+            let shown: &str = &app.relative(file);
+            let place = Place {
+                path: shown.into(),
+                line: line as u32 + 1,
+                column,
+                end_column: column + name.chars().count() as u32,
+            };
+            Some((
+                place,
+                mask(text.lines().nth(line).unwrap_or_default()).into_owned(),
+            ))
+        })
 }
 
 /// Asks the images themselves, through containers made from them: what a build made after all is
@@ -367,7 +471,10 @@ pub async fn confirm(
     mounts: &mut [MountSeen],
 ) {
     for mount in mounts.iter_mut().filter(|mount| !mount.without_build) {
-        let Some((_, id)) = containers.iter().find(|(service, _)| *service == mount.service) else {
+        let Some((_, id)) = containers
+            .iter()
+            .find(|(service, _)| *service == mount.service)
+        else {
             continue;
         };
         let opaque = images.get(&mount.service).is_none_or(makes_files);
@@ -389,31 +496,46 @@ fn makes_files(image: &Image) -> bool {
 }
 
 /// The path when the image lacks it or has another file in its place; none when it is there.
-async fn ask(engine: &Engine, id: &str, project: &Path, file: MissingFile, opaque: bool) -> Option<MissingFile> {
+async fn ask(
+    engine: &Engine,
+    id: &str,
+    project: &Path,
+    file: MissingFile,
+    opaque: bool,
+) -> Option<MissingFile> {
     let on_disk = project.join(&file.path);
     if !on_disk.is_dir() {
         return match there(engine, id, &file.target).await {
             None => Some(file),
             Some(_) if opaque => None,
-            Some(bytes) => std::fs::read(&on_disk).is_ok_and(|own| own != bytes).then(|| replaced(file)),
+            Some(bytes) => std::fs::read(&on_disk)
+                .is_ok_and(|own| own != bytes)
+                .then(|| replaced(file)),
         };
     }
     // The directory can be there with other files in it: what counts is what is below.
     let below = files_below(&on_disk);
     let mut others = 0;
     for path in below.iter().take(ASKED_IN_DIRECTORY) {
-        let inside = path.strip_prefix(&on_disk).unwrap_or(path).to_string_lossy().into_owned();
+        let inside = path
+            .strip_prefix(&on_disk)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned();
         let target = format!("{}/{inside}", file.target);
         match there(engine, id, &target).await {
             None => return Some(file),
-            Some(bytes) => others += usize::from(!opaque && std::fs::read(path).is_ok_and(|own| own != bytes)),
+            Some(bytes) => {
+                others += usize::from(!opaque && std::fs::read(path).is_ok_and(|own| own != bytes))
+            }
         }
     }
     (others > 0).then(|| replaced(file))
 }
 
 fn replaced(mut file: MissingFile) -> MissingFile {
-    file.reason.push_str("; the base image has a file of that name, with another content");
+    file.reason
+        .push_str("; the base image has a file of that name, with another content");
     file
 }
 
@@ -440,15 +562,31 @@ fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut 
     for mount in mounts {
         for missing in &mount.missing {
             let path = app.directory.join(&missing.path);
-            let files = if path.is_dir() { files_below(&path) } else { vec![path] };
-            let via = format!("only the bind mount at {} brings it ({} line {})", mount.target, mount.place.path, mount.place.line);
+            let files = if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            };
+            let via = format!(
+                "only the bind mount at {} brings it ({} line {})",
+                mount.target, mount.place.path, mount.place.line
+            );
             for file in files {
                 let shown = app.relative(&file);
-                if hosts.iter().any(|known| *known.place.path == *shown && known.services.contains(&mount.service)) {
+                if hosts.iter().any(|known| {
+                    *known.place.path == *shown && known.services.contains(&mount.service)
+                }) {
                     continue;
                 }
                 if let Ok(Some(text)) = read_text(&file, &shown) {
-                    hosts.extend(mentions(scanner, &names, &shown, &text, &[mount.service.clone()], &via));
+                    hosts.extend(mentions(
+                        scanner,
+                        &names,
+                        &shown,
+                        &text,
+                        std::slice::from_ref(&mount.service),
+                        &via,
+                    ));
                 }
             }
         }
@@ -458,9 +596,14 @@ fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut 
 /// Adds the log lines of the task that complain about a missing path.
 pub fn join_logs(mounts: &mut [MountSeen], task: &TaskSeen) {
     for mount in mounts {
-        let Some(container) = task.container(&mount.service) else { continue };
+        let Some(container) = task.container(&mount.service) else {
+            continue;
+        };
         for file in &mut mount.missing {
-            let line = container.last_lines.iter().find(|line| says_missing(line, &file.target));
+            let line = container
+                .last_lines
+                .iter()
+                .find(|line| says_missing(line, &file.target));
             file.logged = line.cloned();
         }
     }

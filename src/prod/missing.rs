@@ -4,18 +4,72 @@
 /// caches, and the files that make the image itself.
 pub fn never_needed(path: &str) -> bool {
     const PARTS: &[&str] = &[
-        ".git", ".github", ".gitlab", ".svn", ".hg", ".idea", ".vscode", ".devcontainer", ".husky",
-        "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox", ".venv",
-        "venv", ".cache", ".DS_Store", "coverage", ".nyc_output", "docs", "doc", ".circleci",
-        "test", "tests", "spec", "__tests__", ".next", ".turbo", ".gradle", "tmp", "logs",
+        ".git",
+        ".github",
+        ".gitlab",
+        ".svn",
+        ".hg",
+        ".idea",
+        ".vscode",
+        ".devcontainer",
+        ".husky",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".cache",
+        ".DS_Store",
+        "coverage",
+        ".nyc_output",
+        "docs",
+        "doc",
+        ".circleci",
+        "test",
+        "tests",
+        "spec",
+        "__tests__",
+        ".next",
+        ".turbo",
+        ".gradle",
+        "tmp",
+        "logs",
     ];
     const NAMES: &[&str] = &[
-        "dockerfile", "containerfile", "makefile", "justfile", "license", "licence", "changelog",
-        "contributing", "authors", "readme", "procfile", "jenkinsfile", "vagrantfile",
+        "dockerfile",
+        "containerfile",
+        "makefile",
+        "justfile",
+        "license",
+        "licence",
+        "changelog",
+        "contributing",
+        "authors",
+        "readme",
+        "procfile",
+        "jenkinsfile",
+        "vagrantfile",
     ];
     const ENDINGS: &[&str] = &[
-        ".md", ".rst", ".adoc", ".log", ".pyc", ".pyo", ".swp", ".swo", ".bak", ".orig", ".pid",
-        ".test.js", ".test.ts", ".spec.js", ".spec.ts", ".tsbuildinfo",
+        ".md",
+        ".rst",
+        ".adoc",
+        ".log",
+        ".pyc",
+        ".pyo",
+        ".swp",
+        ".swo",
+        ".bak",
+        ".orig",
+        ".pid",
+        ".test.js",
+        ".test.ts",
+        ".spec.js",
+        ".spec.ts",
+        ".tsbuildinfo",
     ];
     let mut parts = path.split('/').rev();
     let name = parts.next().unwrap_or_default();
@@ -25,7 +79,9 @@ pub fn never_needed(path: &str) -> bool {
         || parts.any(|part| PARTS.contains(&part))
         || NAMES.contains(&stem)
         || ENDINGS.iter().any(|ending| lower.ends_with(ending))
-        || (lower.starts_with(".git") || lower.starts_with(".docker") || lower.starts_with(".editor"))
+        || (lower.starts_with(".git")
+            || lower.starts_with(".docker")
+            || lower.starts_with(".editor"))
         || lower.starts_with(".eslint")
         || lower.starts_with(".prettier")
         || lower.starts_with("docker-compose")
@@ -57,8 +113,18 @@ pub fn topmost(absent: &[String], present: &[String]) -> Vec<String> {
 /// Whether a log line says that something at `target` (absolute, in the container) is not there.
 pub fn says_missing(line: &str, target: &str) -> bool {
     const SIGNS: &[&str] = &[
-        "no such file", "enoent", "not found", "cannot find", "could not find", "does not exist",
-        "filenotfound", "can't open", "cannot open", "can't find", "failed to open", "unable to open",
+        "no such file",
+        "enoent",
+        "not found",
+        "cannot find",
+        "could not find",
+        "does not exist",
+        "filenotfound",
+        "can't open",
+        "cannot open",
+        "can't find",
+        "failed to open",
+        "unable to open",
     ];
     let lower = line.to_lowercase();
     let name = target.rsplit('/').next().unwrap_or(target);
@@ -79,7 +145,8 @@ pub fn named(text: &str, name: &str) -> Option<usize> {
         let starts = before.is_none_or(|c| !part_of_name(c));
         let ends = after.is_none_or(|c| !part_of_name(c) || c == '.');
         // A bare word is a path only next to a slash or in quotes; with a dot it is a file's name.
-        let pathlike = name.contains('.') || (before.is_some_and(quoted) && after.is_some_and(quoted));
+        let pathlike =
+            name.contains('.') || (before.is_some_and(quoted) && after.is_some_and(quoted));
         starts && ends && pathlike
     })
 }
@@ -90,19 +157,41 @@ mod tests {
 
     #[test]
     fn what_a_running_app_needs_is_told_from_what_only_the_project_needs() {
-        for path in ["README.md", ".git/HEAD", "src/__pycache__/a.pyc", "Dockerfile", "compose.yaml", "tests/a.py", ".gitignore"] {
+        for path in [
+            "README.md",
+            ".git/HEAD",
+            "src/__pycache__/a.pyc",
+            "Dockerfile",
+            "compose.yaml",
+            "tests/a.py",
+            ".gitignore",
+        ] {
             assert!(never_needed(path), "{path}");
         }
-        for path in ["config/settings.json", "src/app.py", "package.json", "templates/index.html", "nginx.conf"] {
+        for path in [
+            "config/settings.json",
+            "src/app.py",
+            "package.json",
+            "templates/index.html",
+            "nginx.conf",
+        ] {
             assert!(!never_needed(path), "{path}");
         }
     }
 
     #[test]
     fn whole_directories_are_named_once() {
-        let list = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+        let list = |paths: &[&str]| {
+            paths
+                .iter()
+                .map(|path| (*path).to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
-            topmost(&list(&["config/a.json", "config/b/c.json", "src/x.js"]), &list(&["src/y.js"])),
+            topmost(
+                &list(&["config/a.json", "config/b/c.json", "src/x.js"]),
+                &list(&["src/y.js"])
+            ),
             ["config", "src/x.js"]
         );
     }
@@ -119,6 +208,9 @@ mod tests {
     fn a_log_line_about_a_missing_file_is_recognised() {
         let line = "Error: ENOENT: no such file or directory, open '/app/config/settings.json'";
         assert!(says_missing(line, "/app/config/settings.json"));
-        assert!(!says_missing("loaded /app/config/settings.json", "/app/config/settings.json"));
+        assert!(!says_missing(
+            "loaded /app/config/settings.json",
+            "/app/config/settings.json"
+        ));
     }
 }

@@ -66,6 +66,17 @@ impl Limits {
     }
 }
 
+/// The running holder, as the containers of its task need to know it.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Container id.
+    pub id: String,
+    /// Directory of the resolv.conf files on the engine's host.
+    pub resolv: String,
+    /// Whether it could set the task's limits.
+    pub limited: bool,
+}
+
 /// Everything that is fixed before the first container of a task is made.
 #[derive(Clone, Debug)]
 pub struct TaskPlan {
@@ -89,7 +100,13 @@ pub struct TaskPlan {
 
 impl TaskPlan {
     /// Hands out an address to each service and names to the task's own things.
-    pub fn new(app: &App, labels: Labels, network: TaskNetwork, region: String, limits: Limits) -> Self {
+    pub fn new(
+        app: &App,
+        labels: Labels,
+        network: TaskNetwork,
+        region: String,
+        limits: Limits,
+    ) -> Self {
         // 127.0.0.1 is for whoever has no address of its own; 127.0.0.11 is the engine's resolver.
         let addresses = (2..=254u8)
             .flat_map(|third| (1..=254u8).map(move |last| format!("127.0.{third}.{last}")));
@@ -116,7 +133,10 @@ impl TaskPlan {
         flag("--search", search_domain(&self.region));
         for (name, _) in app.host_names() {
             // A name that DNS cannot carry is never asked for.
-            if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
+            if name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            {
                 flag("--deny", name);
             }
         }
@@ -136,7 +156,10 @@ impl TaskPlan {
             flag("--cgroup-root", CGROUP_DIR.to_owned());
             flag("--cgroup-path", path.clone());
             flag("--memory", (u64::from(self.size.memory) << 20).to_string());
-            flag("--cpu-millis", (u64::from(self.size.cpu) * 1000 / 1024).to_string());
+            flag(
+                "--cpu-millis",
+                (u64::from(self.size.cpu) * 1000 / 1024).to_string(),
+            );
             // The kernel's root folders are mode 0555.
             cap_add.push("DAC_OVERRIDE".to_owned());
             mounts.push(MountSpec::Bind {
@@ -169,39 +192,43 @@ impl TaskPlan {
         }
     }
 
-    /// The container of `service`. `resolv` is the directory of the resolv.conf files on the
-    /// engine's host, `limited` whether the holder could set the task's limits.
+    /// The container of `service`, made from the image with the id `image` that declares the paths
+    /// `image_volumes` as VOLUME.
     pub fn container(
         &self,
         app: &App,
         service: &Service,
         image: &str,
         image_volumes: &[String],
-        holder: &str,
-        resolv: &str,
-        limited: bool,
+        holder: &Holder,
     ) -> ContainerSpec {
         let mut made = spec::common(service, image);
         made.name = self.labels.name(&service.name);
         made.labels = self.labels.of("service", Some(&service.name));
         for (key, value) in &service.labels {
-            made.labels.entry(key.clone()).or_insert_with(|| value.clone());
+            made.labels
+                .entry(key.clone())
+                .or_insert_with(|| value.clone());
         }
-        made.network = NetworkMode::Container(holder.to_owned());
+        made.stop_signal = None;
+        made.network = NetworkMode::Container(holder.id.clone());
         made.healthcheck = health(app, service, made.healthcheck.take());
         made.mounts = self.mounts(service, image_volumes);
         if self.askers.contains_key(&service.name) {
             made.mounts.push(MountSpec::Bind {
-                source: format!("{resolv}/{}", service.name),
+                source: format!("{}/{}", holder.resolv, service.name),
                 target: "/etc/resolv.conf".to_owned(),
                 read_only: true,
                 propagation: None,
             });
         }
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
-        made.cap_add.retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        made.cap_add
+            .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
         match &self.limits {
-            Limits::Cgroup { parent, .. } if limited => made.cgroup_parent = Some(parent.clone()),
+            Limits::Cgroup { parent, .. } if holder.limited => {
+                made.cgroup_parent = Some(parent.clone())
+            }
             _ => {
                 let task = i64::from(self.size.memory) << 20;
                 made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
@@ -312,9 +339,11 @@ pub fn essential(app: &App, service: &Service) -> bool {
 
 /// Time between SIGTERM and SIGKILL: `stop_grace_period` within Fargate's limit, else 30 s.
 pub fn stop_timeout(service: &Service) -> Duration {
-    service.stop_grace_period.map_or(ECS_STOP_TIMEOUT, |written| {
-        written.clamp(Duration::from_secs(2), LONGEST_STOP)
-    })
+    service
+        .stop_grace_period
+        .map_or(ECS_STOP_TIMEOUT, |written| {
+            written.clamp(Duration::from_secs(2), LONGEST_STOP)
+        })
 }
 
 #[cfg(test)]
@@ -337,6 +366,14 @@ mod tests {
         TaskPlan::new(app, labels, network, "eu-west-1".to_owned(), limits)
     }
 
+    fn holder(limited: bool) -> Holder {
+        Holder {
+            id: "holder".to_owned(),
+            resolv: "/vol".to_owned(),
+            limited,
+        }
+    }
+
     const SHOP: &str = "services:
   web:
     image: web
@@ -355,7 +392,7 @@ volumes: {data: {}}
     fn a_service_container_has_no_bind_mount_and_no_name_of_its_own() {
         let app = app_for(SHOP, Mode::Prod);
         let plan = plan(&app);
-        let made = plan.container(&app, &app.services["web"], "web", &[], "holder", "/vol", true);
+        let made = plan.container(&app, &app.services["web"], "web", &[], &holder(true));
         assert_eq!(made.network, NetworkMode::Container("holder".to_owned()));
         assert_eq!(made.hostname, None);
         assert_eq!(made.env, ["DB_HOST=localhost"]);
@@ -366,18 +403,23 @@ volumes: {data: {}}
             .iter()
             .map(|mount| match mount {
                 MountSpec::Bind { target, .. } => format!("bind {target}"),
-                MountSpec::Volume { target, no_copy, .. } => format!("volume {target} empty={no_copy}"),
+                MountSpec::Volume {
+                    target, no_copy, ..
+                } => format!("volume {target} empty={no_copy}"),
                 MountSpec::Tmpfs { target, .. } => format!("tmpfs {target}"),
             })
             .collect();
-        assert_eq!(targets, ["volume /data empty=true", "bind /etc/resolv.conf"]);
+        assert_eq!(
+            targets,
+            ["volume /data empty=true", "bind /etc/resolv.conf"]
+        );
     }
 
     #[test]
     fn the_image_health_check_is_ignored_as_on_ecs() {
         let app = app_for(SHOP, Mode::Prod);
         let plan = plan(&app);
-        let made = |name: &str| plan.container(&app, &app.services[name], "x", &[], "h", "/v", true);
+        let made = |name: &str| plan.container(&app, &app.services[name], "x", &[], &holder(true));
         assert_eq!(made("web").healthcheck.unwrap().test, ["NONE"]);
         assert_eq!(made("db").healthcheck, None);
     }
@@ -394,7 +436,12 @@ volumes: {data: {}}
     fn the_holder_publishes_on_the_loopback_only_and_denies_every_name() {
         let app = app_for(SHOP, Mode::Prod);
         let holder = plan(&app).holder(&app, "agent");
-        assert!(holder.publish.iter().all(|port| port.host_ip.as_deref() == Some("127.0.0.1")));
+        assert!(
+            holder
+                .publish
+                .iter()
+                .all(|port| port.host_ip.as_deref() == Some("127.0.0.1"))
+        );
         let command = holder.command.unwrap().join(" ");
         for name in ["--deny web", "--deny db", "--deny setup"] {
             assert!(command.contains(name), "{command}");
@@ -404,7 +451,7 @@ volumes: {data: {}}
     #[test]
     fn without_a_task_cgroup_each_container_gets_the_size_of_the_task() {
         let app = app_for(SHOP, Mode::Prod);
-        let made = plan(&app).container(&app, &app.services["web"], "x", &[], "h", "/v", false);
+        let made = plan(&app).container(&app, &app.services["web"], "x", &[], &holder(false));
         assert_eq!(made.memory, Some(2048 << 20));
         assert_eq!(made.nano_cpus, Some(1_000_000_000));
     }

@@ -32,9 +32,19 @@ const KEPT_LINES: usize = 60;
 /// A task id as ECS makes them: 32 hexadecimal digits.
 pub fn new_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let seed = format!("{now:?} {} {}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    Sha256::digest(seed).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seed = format!(
+        "{now:?} {} {}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    Sha256::digest(seed)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A running task.
@@ -42,7 +52,7 @@ pub struct Task<'a> {
     session: Session,
     app: &'a App,
     plan: TaskPlan,
-    holder: String,
+    holder: plan::Holder,
     containers: Vec<(String, String)>,
     supervisor: Supervisor,
     limits: String,
@@ -72,9 +82,17 @@ impl<'a> Task<'a> {
             .create_volume(&plan.resolv_volume, &volume_labels, None, &options)
             .await?;
 
-        let holder = session.engine.create_container(&plan.holder(app, agent::IMAGE)).await?;
+        let holder = session
+            .engine
+            .create_container(&plan.holder(app, agent::IMAGE))
+            .await?;
         session.engine.start(&holder).await?;
         let (limited, limits) = holder_ready(session, &plan, &holder).await?;
+        let holder = plan::Holder {
+            id: holder,
+            resolv: volume.mountpoint,
+            limited,
+        };
 
         let events = session.engine.events(&session.labels.filter()).await?;
         let made = app.services.values().map(|service| {
@@ -85,8 +103,6 @@ impl<'a> Task<'a> {
                 &image.info.id,
                 &image.info.config.volumes,
                 &holder,
-                &volume.mountpoint,
-                limited,
             );
             async move {
                 let id = session.engine.create_container(&spec).await?;
@@ -109,7 +125,9 @@ impl<'a> Task<'a> {
     /// Starts the containers. Separate from [`Task::start`] so that the images can be looked into
     /// through the containers before anything runs in them.
     pub async fn run(&self) -> Result<(), RunError> {
-        self.supervisor.start_all(self.app, |states| self.ended(states).is_some()).await
+        self.supervisor
+            .start_all(self.app, |states| self.ended(states).is_some())
+            .await
     }
 
     /// Container of each service.
@@ -124,7 +142,7 @@ impl<'a> Task<'a> {
 
     /// How probes reach the task: every port is the holder's.
     pub async fn targets(&self) -> Result<Targets, RunError> {
-        let state = self.session.engine.inspect(&self.holder).await?;
+        let state = self.session.engine.inspect(&self.holder.id).await?;
         let ports = state.map(|state| state.ports).unwrap_or_default();
         let mut targets = Targets {
             containers: self.containers.iter().cloned().collect(),
@@ -133,7 +151,9 @@ impl<'a> Task<'a> {
         for port in ports.iter().filter(|port| port.protocol == "tcp") {
             for service in self.app.services.keys() {
                 let address = (port.address.clone(), port.host);
-                targets.ports.insert((service.clone(), port.container), address);
+                targets
+                    .ports
+                    .insert((service.clone(), port.container), address);
             }
         }
         Ok(targets)
@@ -148,10 +168,12 @@ impl<'a> Task<'a> {
         states.iter().find_map(|(name, state)| {
             let essential = plan::essential(self.app, self.app.services.get(name)?);
             match state {
-                State::Exited { code } if essential => {
-                    Some(format!("the essential container `{name}` exited with code {code}"))
+                State::Exited { code } if essential => Some(format!(
+                    "the essential container `{name}` exited with code {code}"
+                )),
+                State::Never { .. } if essential => {
+                    Some(format!("the essential container `{name}` did not start"))
                 }
-                State::Never { .. } if essential => Some(format!("the essential container `{name}` did not start")),
                 _ => None,
             }
         })
@@ -164,19 +186,34 @@ impl<'a> Task<'a> {
         let running: Vec<(String, String)> = self
             .containers
             .iter()
-            .filter(|(name, _)| matches!(states.get(name), Some(State::Running { .. } | State::Starting)))
+            .filter(|(name, _)| {
+                matches!(
+                    states.get(name),
+                    Some(State::Running { .. } | State::Starting)
+                )
+            })
             .cloned()
             .collect();
         // One container of the task has ended and the task with it: the others are stopped, and an
         // exit that comes of it is none of their own doing.
         self.supervisor.hush();
         stop::stop_all(&self.session, self.app, &running, |name| {
-            self.app.services.get(name).map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout)
+            let service = self.app.services.get(name);
+            stop::Manner {
+                timeout: service.map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout),
+                // A task definition has no field for the signal: the image's STOPSIGNAL counts.
+                signal: None,
+            }
         })
         .await;
-        let seen = join_all(self.containers.iter().map(|(name, id)| self.look_back(name, id, &states))).await;
+        let seen = join_all(
+            self.containers
+                .iter()
+                .map(|(name, id)| self.look_back(name, id, &states)),
+        )
+        .await;
         // The holder writes the exact counts when it is stopped.
-        self.session.engine.stop(&self.holder, 5, None).await?;
+        self.session.engine.stop(&self.holder.id, 5, None).await?;
         let lookups = self.lookups().await?;
         Ok(TaskSeen {
             id: self.plan.labels.task.clone().unwrap_or_default(),
@@ -194,7 +231,12 @@ impl<'a> Task<'a> {
             Some(State::Exited { code }) => {
                 let inspected = self.session.engine.inspect(id).await.ok().flatten();
                 let killed = inspected.is_some_and(|state| state.oom_killed);
-                let out_of_memory = killed || self.supervisor.out_of_memory().iter().any(|other| other == name);
+                let out_of_memory = killed
+                    || self
+                        .supervisor
+                        .out_of_memory()
+                        .iter()
+                        .any(|other| other == name);
                 ContainerEnd::Exited {
                     code: *code,
                     out_of_memory,
@@ -209,7 +251,11 @@ impl<'a> Task<'a> {
             _ => ContainerEnd::Running,
         };
         let waited = matches!(states.get(name), Some(State::Pending));
-        let essential = self.app.services.get(name).is_some_and(|service| plan::essential(self.app, service));
+        let essential = self
+            .app
+            .services
+            .get(name)
+            .is_some_and(|service| plan::essential(self.app, service));
         ContainerSeen {
             service: name.to_owned(),
             // One that only waited is not the cause of anything.
@@ -220,7 +266,10 @@ impl<'a> Task<'a> {
     }
 
     async fn lookups(&self) -> Result<Vec<Lookup>, RunError> {
-        let mut lines = self.session.engine.logs(&self.holder, LogOptions::default());
+        let mut lines = self
+            .session
+            .engine
+            .logs(&self.holder.id, LogOptions::default());
         let mut questions: HashMap<wire::Question, u64> = HashMap::new();
         while let Some(chunk) = lines.next().await {
             match wire::Event::decode(&chunk?.line) {
@@ -228,12 +277,16 @@ impl<'a> Task<'a> {
                     questions.insert(question, count);
                 }
                 Some(wire::Event::Problem { what }) => {
-                    self.session.emit(Event::Warning(format!("the task's holder: {what}")));
+                    self.session
+                        .emit(Event::Warning(format!("the task's holder: {what}")));
                 }
                 _ => {}
             }
         }
-        let mut lookups: Vec<Lookup> = questions.into_iter().map(|(question, count)| lookup(question, count)).collect();
+        let mut lookups: Vec<Lookup> = questions
+            .into_iter()
+            .map(|(question, count)| lookup(question, count))
+            .collect();
         lookups.sort_by(|a, b| (&a.name, &a.record, &a.asker).cmp(&(&b.name, &b.record, &b.asker)));
         Ok(lookups)
     }
@@ -255,7 +308,12 @@ fn lookup(question: wire::Question, count: u64) -> Lookup {
 }
 
 /// Makes the task's own network in a range that is free.
-async fn make_network(session: &Session, app: &App, region: String, limits: Limits) -> Result<TaskPlan, RunError> {
+async fn make_network(
+    session: &Session,
+    app: &App,
+    region: String,
+    limits: Limits,
+) -> Result<TaskPlan, RunError> {
     let mut taken = session.engine.all_subnets().await?;
     let id = session.labels.task.clone().unwrap_or_default();
     let seed = u64::from_str_radix(&id[..id.len().min(16)], 16).unwrap_or_default();
@@ -263,7 +321,13 @@ async fn make_network(session: &Session, app: &App, region: String, limits: Limi
         let Some(range) = free_range(&taken, seed.wrapping_add(attempt as u64)) else {
             break;
         };
-        let plan = TaskPlan::new(app, session.labels.clone(), range, region.clone(), limits.clone());
+        let plan = TaskPlan::new(
+            app,
+            session.labels.clone(),
+            range,
+            region.clone(),
+            limits.clone(),
+        );
         let spec = NetworkSpec {
             name: plan.network_name.clone(),
             labels: session.labels.of("network", None),
@@ -285,7 +349,11 @@ async fn make_network(session: &Session, app: &App, region: String, limits: Limi
 }
 
 /// Waits until the holder answers DNS. Tells whether it set the limits, and how.
-async fn holder_ready(session: &Session, plan: &TaskPlan, holder: &str) -> Result<(bool, String), RunError> {
+async fn holder_ready(
+    session: &Session,
+    plan: &TaskPlan,
+    holder: &str,
+) -> Result<(bool, String), RunError> {
     let size = format!("{} CPU units and {} MiB", plan.size.cpu, plan.size.memory);
     let options = LogOptions {
         follow: true,
@@ -293,21 +361,34 @@ async fn holder_ready(session: &Session, plan: &TaskPlan, holder: &str) -> Resul
     };
     let mut lines = session.engine.logs(holder, options);
     let mut limits = match &plan.limits {
-        Limits::Cgroup { .. } => (false, "the holder did not say whether it set the task's limits".to_owned()),
-        Limits::PerContainer { reason } => {
-            (false, format!("{reason}: each container is limited to the task's {size}"))
-        }
+        Limits::Cgroup { .. } => (
+            false,
+            "the holder did not say whether it set the task's limits".to_owned(),
+        ),
+        Limits::PerContainer { reason } => (
+            false,
+            format!("{reason}: each container is limited to the task's {size}"),
+        ),
     };
     let mut problems = Vec::new();
     let waiting = async {
         while let Some(chunk) = lines.next().await {
             match wire::Event::decode(&chunk?.line) {
                 Some(wire::Event::Ready) => return Ok(true),
-                Some(wire::Event::Limits { applied: true, detail }) => {
+                Some(wire::Event::Limits {
+                    applied: true,
+                    detail,
+                }) => {
                     limits = (true, format!("the task is limited to {size} ({detail})"));
                 }
-                Some(wire::Event::Limits { applied: false, detail }) => {
-                    limits = (false, format!("each container is limited to the task's {size}: {detail}"));
+                Some(wire::Event::Limits {
+                    applied: false,
+                    detail,
+                }) => {
+                    limits = (
+                        false,
+                        format!("each container is limited to the task's {size}: {detail}"),
+                    );
                 }
                 Some(wire::Event::Problem { what }) => problems.push(what),
                 _ => {}
@@ -320,7 +401,10 @@ async fn holder_ready(session: &Session, plan: &TaskPlan, holder: &str) -> Resul
         Ok(Ok(true)) => Ok(limits),
         Ok(Err(error)) => Err(error.into()),
         Ok(Ok(false)) | Err(_) => Err(RunError::Service {
-            message: format!("the task's holder did not become ready: {}", problems.join("; ")),
+            message: format!(
+                "the task's holder did not become ready: {}",
+                problems.join("; ")
+            ),
             help: "`envsim doctor` shows what the engine lacks".to_owned(),
         }),
     }

@@ -48,7 +48,11 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         group = group.element(Level::NOTE.message(&**line));
     }
     group = group.element(Level::HELP.message(&*finding.help));
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     renderer.render(&[group]).to_string()
 }
 
@@ -70,7 +74,12 @@ fn snippet(location: &Location) -> Snippet<'_, annotate_snippets::Annotation<'_>
 
 fn verdict(report: &Report, colour: bool) -> String {
     let count = |severity| {
-        report.judgement.findings.iter().filter(|finding| finding.severity == severity).count()
+        report
+            .judgement
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
     };
     let counted = |number: usize, word: &str| match number {
         1 => format!("1 {word}"),
@@ -89,7 +98,11 @@ fn verdict(report: &Report, colour: bool) -> String {
         (0, 0) => "no difference was found that breaks the app in production".to_owned(),
         (0, warnings) => counted(warnings, "warning"),
         (errors, 0) => counted(errors, "error"),
-        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+        (errors, warnings) => format!(
+            "{}, {}",
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        ),
     };
     format!("{word} {}: {tail}", report.app)
 }

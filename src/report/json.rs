@@ -24,7 +24,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     let layout = Layout {
         schema_version: SCHEMA_VERSION,
         app: &report.app,
-        verdict: if report.judgement.passes() { "pass" } else { "fail" },
+        verdict: if report.judgement.passes() {
+            "pass"
+        } else {
+            "fail"
+        },
         findings: &report.judgement.findings,
         not_checked: &report.judgement.not_checked,
     };

@@ -28,7 +28,12 @@ pub enum Format {
 }
 
 /// Writes `report`; `colour` counts for people only.
-pub fn write(report: &Report, format: Format, colour: bool, out: &mut dyn Write) -> std::io::Result<()> {
+pub fn write(
+    report: &Report,
+    format: Format,
+    colour: bool,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     match format {
         Format::Human => human::write(report, colour, out),
         Format::Json => json::write(report, out),

@@ -57,7 +57,11 @@ fn range_of(cidr: &str) -> Option<(u32, u32)> {
     let (address, bits) = cidr.split_once('/')?;
     let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
     let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
-    let mask = if bits == 0 { 0 } else { u32::MAX << (32 - bits) };
+    let mask = if bits == 0 {
+        0
+    } else {
+        u32::MAX << (32 - bits)
+    };
     Some((address & mask, address | !mask))
 }
 
@@ -86,6 +90,9 @@ mod tests {
     fn the_host_name_has_the_form_of_ecs() {
         let network = free_range(&[], 42).unwrap();
         let name = network.host_name("eu-west-1");
-        assert!(name.starts_with("ip-10-") && name.ends_with(".eu-west-1.compute.internal"), "{name}");
+        assert!(
+            name.starts_with("ip-10-") && name.ends_with(".eu-west-1.compute.internal"),
+            "{name}"
+        );
     }
 }

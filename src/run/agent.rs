@@ -29,7 +29,9 @@ pub async fn ensure(session: &Session) -> Result<(), RunError> {
             message: format!(
                 "this envsim holds the agent for {ARCH} and the engine runs {engine_arch} containers"
             ),
-            help: format!("build envsim on a {engine_arch} machine, or use an engine of this machine's kind"),
+            help: format!(
+                "build envsim on a {engine_arch} machine, or use an engine of this machine's kind"
+            ),
         });
     }
     let archive = archive().map_err(|error| EngineError::Other {
@@ -37,14 +39,20 @@ pub async fn ensure(session: &Session) -> Result<(), RunError> {
         status: None,
         message: error.to_string(),
     })?;
-    session.engine.load_image(crate::engine::TarSource::Bytes(archive.into())).await?;
+    session
+        .engine
+        .load_image(crate::engine::TarSource::Bytes(archive.into()))
+        .await?;
     Ok(())
 }
 
 /// The image as `docker save` would write it: one layer with one file.
 fn archive() -> std::io::Result<Vec<u8>> {
     let layer = tar_of(&[("agent", PROGRAM, 0o755)])?;
-    let labels = BTreeMap::from([(labels::ROLE, "agent"), (labels::VERSION, env!("CARGO_PKG_VERSION"))]);
+    let labels = BTreeMap::from([
+        (labels::ROLE, "agent"),
+        (labels::VERSION, env!("CARGO_PKG_VERSION")),
+    ]);
     let config = serde_json::json!({
         "architecture": ARCH,
         "os": "linux",
@@ -81,5 +89,8 @@ fn tar_of(files: &[(&str, &[u8], u32)]) -> std::io::Result<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -33,13 +33,24 @@ pub struct Scope {
 /// Removes the containers and networks that match `filter`, and what `scope` adds.
 ///
 /// Holders are stopped gently and last: they take the task's cgroup away with them.
-pub async fn remove(engine: &Engine, filter: &[(&str, &str)], scope: Scope) -> Result<Removed, EngineError> {
+pub async fn remove(
+    engine: &Engine,
+    filter: &[(&str, &str)],
+    scope: Scope,
+) -> Result<Removed, EngineError> {
     let mut removed = Removed::default();
     let containers = engine.containers(filter, true).await?;
-    let (holders, others): (Vec<_>, Vec<_>) = containers
-        .into_iter()
-        .partition(|one| one.labels.get(labels::ROLE).is_some_and(|role| role == "holder"));
-    let gone = join_all(others.iter().map(|one| engine.remove_container(&one.id, true, true))).await;
+    let (holders, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(|one| {
+        one.labels
+            .get(labels::ROLE)
+            .is_some_and(|role| role == "holder")
+    });
+    let gone = join_all(
+        others
+            .iter()
+            .map(|one| engine.remove_container(&one.id, true, true)),
+    )
+    .await;
     for result in gone {
         result?;
     }
@@ -54,18 +65,32 @@ pub async fn remove(engine: &Engine, filter: &[(&str, &str)], scope: Scope) -> R
     for result in gone {
         result?;
     }
-    removed.containers.extend(others.into_iter().chain(holders).map(|one| one.name));
+    removed
+        .containers
+        .extend(others.into_iter().chain(holders).map(|one| one.name));
 
     let networks = engine.networks(filter).await?;
-    for result in join_all(networks.iter().map(|network| engine.remove_network(&network.id))).await {
+    for result in join_all(
+        networks
+            .iter()
+            .map(|network| engine.remove_network(&network.id)),
+    )
+    .await
+    {
         result?;
     }
-    removed.networks.extend(networks.into_iter().map(|network| network.name));
+    removed
+        .networks
+        .extend(networks.into_iter().map(|network| network.name));
 
     if scope.temporary_volumes || scope.named_volumes {
         for volume in engine.volumes(filter).await? {
             let named = volume.labels.contains_key(labels::VOLUME);
-            let wanted = if named { scope.named_volumes } else { scope.temporary_volumes };
+            let wanted = if named {
+                scope.named_volumes
+            } else {
+                scope.temporary_volumes
+            };
             if wanted && engine.remove_volume(&volume.name, true).await? {
                 removed.volumes.push(volume.name);
             }
@@ -73,10 +98,18 @@ pub async fn remove(engine: &Engine, filter: &[(&str, &str)], scope: Scope) -> R
     }
     if scope.images {
         for image in engine.images_with_labels(filter).await? {
-            if image.labels.get(labels::ROLE).is_none_or(|role| role != "image") {
+            if image
+                .labels
+                .get(labels::ROLE)
+                .is_none_or(|role| role != "image")
+            {
                 continue;
             }
-            let name = image.tags.first().cloned().unwrap_or_else(|| image.id.clone());
+            let name = image
+                .tags
+                .first()
+                .cloned()
+                .unwrap_or_else(|| image.id.clone());
             match engine.remove_image(&image.id, true).await {
                 Ok(true) => removed.images.push(name),
                 Ok(false) => {}
@@ -93,7 +126,11 @@ pub async fn remove(engine: &Engine, filter: &[(&str, &str)], scope: Scope) -> R
 ///
 /// # Errors
 /// When the run is alive: two of one kind and project would take each other's names.
-pub async fn leftovers(engine: &Engine, filter: &[(&str, &str)], what: &str) -> Result<Removed, RunError> {
+pub async fn leftovers(
+    engine: &Engine,
+    filter: &[(&str, &str)],
+    what: &str,
+) -> Result<Removed, RunError> {
     let containers = engine.containers(filter, true).await?;
     let alive = containers
         .iter()

@@ -61,7 +61,12 @@ pub enum Want {
 }
 
 /// Builds or finds the image of `service`.
-pub async fn ensure(session: &Session, app: &App, service: &Service, want: Want) -> Result<Image, RunError> {
+pub async fn ensure(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    want: Want,
+) -> Result<Image, RunError> {
     if let Some(build) = &service.build {
         let input = read_build(app, service, build)?;
         let info = build_image(session, service, build, &input).await?;
@@ -74,7 +79,10 @@ pub async fn ensure(session: &Session, app: &App, service: &Service, want: Want)
         });
     }
     let Some(reference) = service.image.as_ref().map(|image| image.value.clone()) else {
-        let message = format!("the service `{}` has neither `image` nor `build`", service.name);
+        let message = format!(
+            "the service `{}` has neither `image` nor `build`",
+            service.name
+        );
         return Err(Problem::error(message).into());
     };
     let info = stock(session, service, &reference).await?;
@@ -102,7 +110,11 @@ pub async fn ensure(session: &Session, app: &App, service: &Service, want: Want)
 }
 
 /// Finds an image in the engine, or pulls it.
-async fn stock(session: &Session, service: &Service, reference: &str) -> Result<ImageInfo, RunError> {
+async fn stock(
+    session: &Session,
+    service: &Service,
+    reference: &str,
+) -> Result<ImageInfo, RunError> {
     let always = service.pull_policy.as_deref() == Some("always");
     if !always && let Some(info) = session.engine.image(reference).await? {
         return Ok(info);
@@ -118,7 +130,10 @@ async fn stock(session: &Session, service: &Service, reference: &str) -> Result<
             status,
         });
     };
-    session.engine.pull(reference, service.platform.as_deref(), &mut on).await?;
+    session
+        .engine
+        .pull(reference, service.platform.as_deref(), &mut on)
+        .await?;
     match session.engine.image(reference).await? {
         Some(info) => Ok(info),
         None => Err(EngineError::ImageNotFound {
@@ -141,22 +156,37 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
     };
     if !build.context.is_dir() {
         let path = app.relative(&build.context);
-        let problem = Problem::error(format!("the build context `{path}` of `{}` is not a directory", service.name));
-        return Err(at(problem.help("correct `build.context`; it is relative to the Compose file")));
+        let problem = Problem::error(format!(
+            "the build context `{path}` of `{}` is not a directory",
+            service.name
+        ));
+        return Err(at(problem.help(
+            "correct `build.context`; it is relative to the Compose file",
+        )));
     }
     let text = match &build.dockerfile_inline {
         Some(text) => text.clone(),
         None => std::fs::read_to_string(&build.dockerfile).map_err(|error| {
-            let problem = Problem::error(format!("cannot read the Dockerfile `{shown}` of `{}`: {error}", service.name));
+            let problem = Problem::error(format!(
+                "cannot read the Dockerfile `{shown}` of `{}`: {error}",
+                service.name
+            ));
             at(problem.help("create it, or name the right file with `build.dockerfile`"))
         })?,
     };
-    let dockerfile = dockerfile::read(&text, &shown).map_err(|error| Problem::error(error.to_string()))?;
-    let args = build.args.iter().filter_map(|(name, value)| Some((name.clone(), value.value.clone()?)));
+    let dockerfile =
+        dockerfile::read(&text, &shown).map_err(|error| Problem::error(error.to_string()))?;
+    let args = build
+        .args
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.value.clone()?)));
     let inputs = Inputs {
         target: build.target.as_ref().map(|target| target.value.clone()),
         build_args: args.collect(),
-        platform: service.platform.clone().unwrap_or_else(|| format!("linux/{}", super::agent::ARCH)),
+        platform: service
+            .platform
+            .clone()
+            .unwrap_or_else(|| format!("linux/{}", super::agent::ARCH)),
         images: BTreeMap::new(),
     };
     let resolved = dockerfile.resolve(&inputs).map_err(|error| {
@@ -190,7 +220,12 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
     })
 }
 
-async fn build_image(session: &Session, service: &Service, build: &Build, input: &BuildInput) -> Result<ImageInfo, RunError> {
+async fn build_image(
+    session: &Session,
+    service: &Service,
+    build: &Build,
+    input: &BuildInput,
+) -> Result<ImageInfo, RunError> {
     let mut request = request(session, service, &input.name);
     request.target = build.target.as_ref().map(|target| target.value.clone());
     request.args = build
@@ -219,12 +254,27 @@ fn read_secret(secret: &crate::app::BuildSecret) -> Result<BuildSecret, Problem>
         problem
     };
     let bytes = match (&secret.file, &secret.environment) {
-        (Some(file), _) => std::fs::read(file)
-            .map_err(|error| wrong(format!("cannot read the secret `{}` from `{}`: {error}", secret.id, file.display())))?,
+        (Some(file), _) => std::fs::read(file).map_err(|error| {
+            wrong(format!(
+                "cannot read the secret `{}` from `{}`: {error}",
+                secret.id,
+                file.display()
+            ))
+        })?,
         (None, Some(variable)) => std::env::var(variable)
-            .map_err(|_| wrong(format!("the secret `{}` needs the variable `{variable}`, which is not set", secret.id)))?
+            .map_err(|_| {
+                wrong(format!(
+                    "the secret `{}` needs the variable `{variable}`, which is not set",
+                    secret.id
+                ))
+            })?
             .into_bytes(),
-        (None, None) => return Err(wrong(format!("the secret `{}` has neither `file` nor `environment`", secret.id))),
+        (None, None) => {
+            return Err(wrong(format!(
+                "the secret `{}` has neither `file` nor `environment`",
+                secret.id
+            )));
+        }
     };
     Ok(BuildSecret {
         id: secret.id.clone(),
@@ -235,9 +285,16 @@ fn read_secret(secret: &crate::app::BuildSecret) -> Result<BuildSecret, Problem>
 /// What the generated image of `service` would be; none when no mount brings anything to copy.
 ///
 /// A mount on a VOLUME of the image is data, not code: it is left out, as the volume hides it.
-pub fn generated(app: &App, service: &Service, image: &str, image_volumes: &[String]) -> Option<Generated> {
+pub fn generated(
+    app: &App,
+    service: &Service,
+    image: &str,
+    image_volumes: &[String],
+) -> Option<Generated> {
     let on_volume = |target: &str| {
-        image_volumes.iter().any(|volume| Path::new(target).starts_with(volume))
+        image_volumes
+            .iter()
+            .any(|volume| Path::new(target).starts_with(volume))
     };
     let mounts: Vec<BindMount> = service
         .volumes
@@ -274,8 +331,14 @@ pub fn generated(app: &App, service: &Service, image: &str, image_volumes: &[Str
     (!generated.context.is_empty()).then_some(generated)
 }
 
-async fn build_generated(session: &Session, app: &App, service: &Service, generated: &Generated) -> Result<ImageInfo, RunError> {
-    let listing = context::walk_mounts(&app.directory, generated).map_err(|error| Problem::error(error.to_string()))?;
+async fn build_generated(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    generated: &Generated,
+) -> Result<ImageInfo, RunError> {
+    let listing = context::walk_mounts(&app.directory, generated)
+        .map_err(|error| Problem::error(error.to_string()))?;
     let name = ".envsim.Dockerfile".to_owned();
     let extra = archive::Extra {
         name: name.clone(),
@@ -290,7 +353,10 @@ fn request(session: &Session, service: &Service, dockerfile: &str) -> BuildReque
     // What changes from run to run would make another image of the same content each time.
     labels.remove(crate::labels::OWNER);
     labels.remove(crate::labels::TASK);
-    labels.insert(crate::labels::MODE.to_owned(), image_mode(session).to_owned());
+    labels.insert(
+        crate::labels::MODE.to_owned(),
+        image_mode(session).to_owned(),
+    );
     BuildRequest {
         tag: Some(session.labels.image(&service.name)),
         dockerfile: dockerfile.to_owned(),
@@ -318,15 +384,22 @@ async fn run_build(
     let name = &service.name;
     let tag = session.labels.image(name);
     let before = session.engine.image(&tag).await?.map(|info| info.id);
-    session.emit(Event::BuildStarted { service: name.clone() });
+    session.emit(Event::BuildStarted {
+        service: name.clone(),
+    });
     let source = TarSource::produce(move |out| {
-        archive::write(&listing, &extras, out).map(drop).map_err(std::io::Error::other)
+        archive::write(&listing, &extras, out)
+            .map(drop)
+            .map_err(std::io::Error::other)
     });
     let mut steps: IndexMap<String, bool> = IndexMap::new();
     let mut on = |event: BuildEvent| match event {
         BuildEvent::Started { vertex, name: step } => {
             steps.entry(vertex).or_insert(false);
-            session.emit(Event::BuildStep { service: name.clone(), step });
+            session.emit(Event::BuildStep {
+                service: name.clone(),
+                step,
+            });
         }
         BuildEvent::Cached { vertex, .. } => {
             steps.insert(vertex, true);
@@ -346,10 +419,14 @@ async fn run_build(
         service: name.clone(),
         cached: (cached, steps.len()),
     });
-    let info = session.engine.image(&built.id).await?.ok_or(EngineError::NotFound {
-        what: "image".to_owned(),
-        name: built.id.clone(),
-    })?;
+    let info = session
+        .engine
+        .image(&built.id)
+        .await?
+        .ok_or(EngineError::NotFound {
+            what: "image".to_owned(),
+            name: built.id.clone(),
+        })?;
     if let Some(before) = before.filter(|before| *before != info.id) {
         // The image this one replaces has lost its name and would only fill the disk. A container
         // may still be made from it: then the engine refuses, rightly.

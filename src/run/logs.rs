@@ -93,7 +93,10 @@ mod tests {
     fn the_time_of_a_line_is_counted_in_seconds_since_1970() {
         assert_eq!(seconds("1970-01-01T00:00:00.000000000Z"), Some(0));
         assert_eq!(seconds("2000-02-29T12:00:01.5Z"), Some(951_825_601));
-        assert_eq!(seconds("2026-11-22T21:09:55.302123456Z"), Some(1_795_381_795));
+        assert_eq!(
+            seconds("2026-11-22T21:09:55.302123456Z"),
+            Some(1_795_381_795)
+        );
         assert_eq!(seconds("yesterday"), None);
     }
 }

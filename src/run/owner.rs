@@ -18,9 +18,12 @@ pub fn alive(owner: &str) -> Option<u32> {
 /// A pid can be used again by another program: its name must be ours.
 fn is_envsim(pid: u32) -> bool {
     if cfg!(target_os = "linux") {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim().starts_with("envsim"))
+        std::fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| name.trim().starts_with("envsim"))
     } else {
-        let shown = std::process::Command::new("ps").args(["-o", "comm=", "-p", &pid.to_string()]).output();
+        let shown = std::process::Command::new("ps")
+            .args(["-o", "comm=", "-p", &pid.to_string()])
+            .output();
         shown.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("envsim"))
     }
 }

@@ -12,8 +12,14 @@ pub fn common(service: &Service, image: &str) -> ContainerSpec {
     });
     ContainerSpec {
         image: image.to_owned(),
-        command: service.command.as_ref().map(|command| command.value.clone()),
-        entrypoint: service.entrypoint.as_ref().map(|entrypoint| entrypoint.value.clone()),
+        command: service
+            .command
+            .as_ref()
+            .map(|command| command.value.clone()),
+        entrypoint: service
+            .entrypoint
+            .as_ref()
+            .map(|entrypoint| entrypoint.value.clone()),
         env: service
             .environment
             .iter()

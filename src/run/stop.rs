@@ -15,15 +15,27 @@ pub const ECS_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Docker and Compose give it 10 s.
 pub const DOCKER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Stops `containers` (service and id), each after all that depend on it. `timeout` is per
-/// container; a second Ctrl-C kills what is left at once.
+/// How one container is stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Time between the signal and SIGKILL.
+    pub timeout: Duration,
+    /// The signal; the image's STOPSIGNAL, else SIGTERM, when absent.
+    pub signal: Option<String>,
+}
+
+/// Stops `containers` (service and id), each after all that depend on it and in its own `manner`; a
+/// second Ctrl-C kills what is left at once.
 pub async fn stop_all(
     session: &Session,
     app: &App,
     containers: &[(String, String)],
-    timeout: impl Fn(&str) -> Duration,
+    manner: impl Fn(&str) -> Manner,
 ) {
-    let mut left: Vec<String> = containers.iter().map(|(service, _)| service.clone()).collect();
+    let mut left: Vec<String> = containers
+        .iter()
+        .map(|(service, _)| service.clone())
+        .collect();
     let mut asked: Vec<String> = Vec::new();
     let mut stopping = FuturesUnordered::new();
     loop {
@@ -33,8 +45,8 @@ pub async fn stop_all(
             }
             let id = containers.iter().find(|(service, _)| *service == name);
             let id = id.map(|(_, id)| id.clone()).unwrap_or_default();
-            let seconds = timeout(&name).as_secs() as u32;
-            let signal = app.services.get(&name).and_then(|service| service.stop_signal.clone());
+            let Manner { timeout, signal } = manner(&name);
+            let seconds = timeout.as_secs() as u32;
             asked.push(name.clone());
             stopping.push(async move {
                 let result = stop_one(session, &id, seconds, signal.as_deref()).await;
@@ -50,13 +62,20 @@ pub async fn stop_all(
                 service: name.clone(),
                 change: Change::Stopped,
             }),
-            Err(error) => session.emit(Event::Warning(format!("`{name}` could not be stopped: {error}"))),
+            Err(error) => session.emit(Event::Warning(format!(
+                "`{name}` could not be stopped: {error}"
+            ))),
         }
         left.retain(|other| *other != name);
     }
 }
 
-async fn stop_one(session: &Session, id: &str, seconds: u32, signal: Option<&str>) -> Result<(), EngineError> {
+async fn stop_one(
+    session: &Session,
+    id: &str,
+    seconds: u32,
+    signal: Option<&str>,
+) -> Result<(), EngineError> {
     let engine = &session.engine;
     let kill = async {
         session.cancel.wait_at_once().await;

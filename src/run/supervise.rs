@@ -43,8 +43,15 @@ impl Supervisor {
     /// Begins to follow `containers` (service and container id), all of them created and not
     /// started. `events` must have been subscribed to before. With `logs`, every line of their logs
     /// becomes an event.
-    pub fn new(session: &Session, events: EventStream, containers: &[(String, String)], logs: bool) -> Self {
-        let pending = containers.iter().map(|(service, _)| (service.clone(), State::Pending));
+    pub fn new(
+        session: &Session,
+        events: EventStream,
+        containers: &[(String, String)],
+        logs: bool,
+    ) -> Self {
+        let pending = containers
+            .iter()
+            .map(|(service, _)| (service.clone(), State::Pending));
         let states = Arc::new(watch::Sender::new(pending.collect::<States>()));
         let oom = Arc::new(watch::Sender::new(Vec::new()));
         let ids: Ids = Arc::new(Mutex::new(containers.iter().cloned().collect()));
@@ -87,7 +94,11 @@ impl Supervisor {
     /// ended or never will; earlier when `ended` says that the run is over, or on Ctrl-C.
     ///
     /// A container that the engine cannot start gets the state `Never`.
-    pub async fn start_all(&self, app: &App, ended: impl Fn(&States) -> bool) -> Result<(), RunError> {
+    pub async fn start_all(
+        &self,
+        app: &App,
+        ended: impl Fn(&States) -> bool,
+    ) -> Result<(), RunError> {
         let mut changes = self.watch();
         let mut starting = FuturesUnordered::new();
         loop {
@@ -107,7 +118,9 @@ impl Supervisor {
                     continue;
                 }
                 open = true;
-                let Some(service) = app.services.get(name) else { continue };
+                let Some(service) = app.services.get(name) else {
+                    continue;
+                };
                 match decide(service, &states) {
                     Decision::Wait => {}
                     Decision::Never(reason) => self.set(name, State::Never { reason }),
@@ -195,7 +208,10 @@ impl Pump {
             return;
         };
         // A rebuilt service has a new container; the old one's end is no news.
-        if lock(&self.ids).get(service).is_none_or(|id| *id != event.id) {
+        if lock(&self.ids)
+            .get(service)
+            .is_none_or(|id| *id != event.id)
+        {
             return;
         }
         let change = match event.action.as_str() {
@@ -203,15 +219,23 @@ impl Pump {
             "health_status: healthy" => Change::Healthy,
             "health_status: unhealthy" => Change::Unhealthy,
             "die" => Change::Exited(event.exit_code.unwrap_or(-1)),
-            "oom" => return self.oom.send_modify(|services| services.push(service.clone())),
+            "oom" => {
+                return self
+                    .oom
+                    .send_modify(|services| services.push(service.clone()));
+            }
             _ => return,
         };
         if let (Change::Started, Some(logs)) = (&change, &self.logs) {
             logs.started(&self.session, service, &event.id);
         }
         let state = match &change {
-            Change::Healthy => State::Running { healthy: Some(true) },
-            Change::Unhealthy => State::Running { healthy: Some(false) },
+            Change::Healthy => State::Running {
+                healthy: Some(true),
+            },
+            Change::Unhealthy => State::Running {
+                healthy: Some(false),
+            },
             Change::Exited(code) => State::Exited { code: *code },
             _ => State::Running { healthy: None },
         };

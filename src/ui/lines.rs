@@ -21,7 +21,10 @@ impl Printer {
 
     /// Prints `event`; what is not data goes through `progress`, one line at a time.
     pub fn print(&self, event: &Event, progress: &dyn Fn(String)) {
-        if let Event::Log { run, service, line, .. } = event {
+        if let Event::Log {
+            run, service, line, ..
+        } = event
+        {
             if !self.show.logs {
                 return;
             }
@@ -59,23 +62,41 @@ pub fn text(event: &Event) -> Option<String> {
         Event::Warning(text) => format!("warning: {text}"),
         Event::Phase(text) => text.clone(),
         Event::BuildStarted { service } => format!("{service}: building the image"),
-        Event::BuildStep { service, step } if step.starts_with('[') && !step.starts_with("[internal]") => {
+        Event::BuildStep { service, step }
+            if step.starts_with('[') && !step.starts_with("[internal]") =>
+        {
             format!("{service}: {step}")
         }
         Event::BuildStep { .. } => return None,
         Event::BuildLog { service, line } => format!("{service}: {line}"),
-        Event::BuildDone { service, cached: (cached, all) } => {
+        Event::BuildDone {
+            service,
+            cached: (cached, all),
+        } => {
             format!("{service}: the image is built ({cached} of {all} steps from the cache)")
         }
-        Event::Pull { service, image, status } => {
+        Event::Pull {
+            service,
+            image,
+            status,
+        } => {
             // One line per layer and state is enough; the running numbers are for a live display.
-            let worth = ["Pulling from", "Download complete", "Pull complete", "Status:"];
+            let worth = [
+                "Pulling from",
+                "Download complete",
+                "Pull complete",
+                "Status:",
+            ];
             if !worth.iter().any(|word| status.contains(word)) {
                 return None;
             }
             format!("{service}: pulling {image}: {status}")
         }
-        Event::Container { run, service, change } => {
+        Event::Container {
+            run,
+            service,
+            change,
+        } => {
             let name = name(*run, service);
             match change {
                 Change::Started => format!("{name}: started"),
@@ -86,7 +107,12 @@ pub fn text(event: &Event) -> Option<String> {
                 Change::Stopped => format!("{name}: stopped"),
             }
         }
-        Event::Probe { run, name, passed, answer } => {
+        Event::Probe {
+            run,
+            name,
+            passed,
+            answer,
+        } => {
             let run = match run {
                 RunKind::ProdCheck => "prod",
                 RunKind::Dev | RunKind::Compare => "dev",
@@ -94,7 +120,12 @@ pub fn text(event: &Event) -> Option<String> {
             let word = if *passed { "ok" } else { "failed" };
             format!("probe {word} in {run}: {name}: {answer}")
         }
-        Event::Synced { service, action, paths, millis } => {
+        Event::Synced {
+            service,
+            action,
+            paths,
+            millis,
+        } => {
             let shown = match paths.as_slice() {
                 [one] => one.clone(),
                 many => format!("{} files", many.len()),

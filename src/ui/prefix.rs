@@ -27,14 +27,22 @@ impl Prefixes {
     /// Prefixes for these services.
     pub fn new(services: &[String]) -> Self {
         Self {
-            width: services.iter().map(|name| name.chars().count()).max().unwrap_or_default(),
+            width: services
+                .iter()
+                .map(|name| name.chars().count())
+                .max()
+                .unwrap_or_default(),
             services: services.to_vec(),
         }
     }
 
     /// `name  | ` in the service's colour; the codes are stripped where colour is not wanted.
     pub fn of(&self, service: &str) -> String {
-        let index = self.services.iter().position(|name| name == service).unwrap_or_default();
+        let index = self
+            .services
+            .iter()
+            .position(|name| name == service)
+            .unwrap_or_default();
         let style = Style::new().fg_color(Some(Color::Ansi(COLOURS[index % COLOURS.len()])));
         let width = self.width;
         format!("{style}{service:width$} |{style:#} ")

@@ -39,8 +39,14 @@ impl Progress {
                 let line: String = line.chars().take(100).collect();
                 self.bar(service, |bar| bar.set_message(line));
             }
-            Event::Pull { service, image, status } => {
-                self.bar(service, |bar| bar.set_message(format!("pulling {image}: {status}")));
+            Event::Pull {
+                service,
+                image,
+                status,
+            } => {
+                self.bar(service, |bar| {
+                    bar.set_message(format!("pulling {image}: {status}"))
+                });
             }
             Event::BuildDone { service, .. } => {
                 self.finish(service);
@@ -58,11 +64,16 @@ impl Progress {
 
     fn line(&self, event: &Event) {
         // Lines on stdout and bars on stderr share one terminal.
-        self.bars.suspend(|| self.printer.print(event, &|line| anstream::eprintln!("{line}")));
+        self.bars.suspend(|| {
+            self.printer
+                .print(event, &|line| anstream::eprintln!("{line}"))
+        });
     }
 
     fn bar(&self, service: &str, act: impl FnOnce(&ProgressBar)) {
-        let Ok(mut building) = self.building.lock() else { return };
+        let Ok(mut building) = self.building.lock() else {
+            return;
+        };
         let bar = building.entry(service.to_owned()).or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::new_spinner());
             let style = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}");
@@ -75,7 +86,9 @@ impl Progress {
     }
 
     fn finish(&self, service: &str) {
-        let Ok(mut building) = self.building.lock() else { return };
+        let Ok(mut building) = self.building.lock() else {
+            return;
+        };
         if let Some(bar) = building.remove(service) {
             bar.finish_and_clear();
         }

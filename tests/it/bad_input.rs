@@ -23,22 +23,36 @@ fn refuses_compose(compose: &str, texts: &[&str]) {
 
 #[test]
 fn a_directory_without_a_compose_file_is_named_with_the_names_looked_for() {
-    refuses(Project::new(), &[], &["no Compose file", "compose.yaml", "-f"]);
+    refuses(
+        Project::new(),
+        &[],
+        &["no Compose file", "compose.yaml", "-f"],
+    );
 }
 
 #[test]
 fn a_named_file_that_is_missing_is_named() {
-    refuses(Project::new(), &["-f", "other.yaml"], &["other.yaml", "no such file"]);
+    refuses(
+        Project::new(),
+        &["-f", "other.yaml"],
+        &["other.yaml", "no such file"],
+    );
 }
 
 #[test]
 fn bad_yaml_is_shown_with_line_and_column() {
-    refuses_compose("services:\n  web:\n    image: [debian\n", &["compose.yaml:"]);
+    refuses_compose(
+        "services:\n  web:\n    image: [debian\n",
+        &["compose.yaml:"],
+    );
 }
 
 #[test]
 fn bad_indentation_is_shown_with_line_and_column() {
-    refuses_compose("services:\n  web:\n    image: debian\n   ports: ['80']\n", &["compose.yaml:4:"]);
+    refuses_compose(
+        "services:\n  web:\n    image: debian\n   ports: ['80']\n",
+        &["compose.yaml:4:"],
+    );
 }
 
 #[test]
@@ -48,7 +62,10 @@ fn an_empty_file_is_an_error() {
 
 #[test]
 fn an_unknown_key_is_shown_with_the_one_that_was_meant() {
-    refuses_compose("services:\n  web:\n    imagee: debian\n", &["compose.yaml:3:5", "imagee", "`image`"]);
+    refuses_compose(
+        "services:\n  web:\n    imagee: debian\n",
+        &["compose.yaml:3:5", "imagee", "`image`"],
+    );
 }
 
 #[test]
@@ -77,22 +94,34 @@ fn a_task_size_that_fargate_lacks_is_shown_with_those_it_has() {
 
 #[test]
 fn a_port_out_of_range_is_shown() {
-    refuses_compose("services:\n  web:\n    image: debian\n    ports: ['80800:80']\n", &["compose.yaml:4:", "80800"]);
+    refuses_compose(
+        "services:\n  web:\n    image: debian\n    ports: ['80800:80']\n",
+        &["compose.yaml:4:", "80800"],
+    );
 }
 
 #[test]
 fn a_port_that_is_no_number_is_shown() {
-    refuses_compose("services:\n  web:\n    image: debian\n    ports: ['http']\n", &["compose.yaml:4:", "http"]);
+    refuses_compose(
+        "services:\n  web:\n    image: debian\n    ports: ['http']\n",
+        &["compose.yaml:4:", "http"],
+    );
 }
 
 #[test]
 fn a_duplicate_key_is_shown() {
-    refuses_compose("services:\n  web:\n    image: debian\n    image: busybox\n", &["compose.yaml:4:5", "image"]);
+    refuses_compose(
+        "services:\n  web:\n    image: debian\n    image: busybox\n",
+        &["compose.yaml:4:5", "image"],
+    );
 }
 
 #[test]
 fn a_duplicate_service_is_shown() {
-    refuses_compose("services:\n  web: {image: debian}\n  web: {image: busybox}\n", &["compose.yaml:3:3", "web"]);
+    refuses_compose(
+        "services:\n  web: {image: debian}\n  web: {image: busybox}\n",
+        &["compose.yaml:3:3", "web"],
+    );
 }
 
 #[test]
@@ -105,17 +134,26 @@ fn a_probe_of_an_unknown_service_is_shown_with_the_services_there_are() {
 
 #[test]
 fn a_service_without_image_and_build_is_shown() {
-    refuses_compose("services:\n  web:\n    command: ['true']\n", &["web", "`image`", "`build`"]);
+    refuses_compose(
+        "services:\n  web:\n    command: ['true']\n",
+        &["web", "`image`", "`build`"],
+    );
 }
 
 #[test]
 fn an_undeclared_volume_is_shown() {
-    refuses_compose("services:\n  web:\n    image: debian\n    volumes: ['data:/data']\n", &["compose.yaml:4:", "data"]);
+    refuses_compose(
+        "services:\n  web:\n    image: debian\n    volumes: ['data:/data']\n",
+        &["compose.yaml:4:", "data"],
+    );
 }
 
 #[test]
 fn a_variable_that_must_be_set_is_shown_with_its_message() {
-    refuses_compose("services:\n  web:\n    image: 'debian:${IT_UNSET?say which}'\n", &["compose.yaml:3:", "say which"]);
+    refuses_compose(
+        "services:\n  web:\n    image: 'debian:${IT_UNSET?say which}'\n",
+        &["compose.yaml:3:", "say which"],
+    );
 }
 
 #[test]
@@ -128,7 +166,9 @@ fn bytes_that_are_not_utf_8_are_named_with_their_line() {
 #[test]
 fn a_fifo_as_compose_file_is_refused_and_never_opened() {
     let project = Project::new();
-    let made = std::process::Command::new("mkfifo").arg(project.path("compose.yaml")).status();
+    let made = std::process::Command::new("mkfifo")
+        .arg(project.path("compose.yaml"))
+        .status();
     assert!(made.expect("mkfifo can be started").success());
     refuses(project, &[], &["compose.yaml", "not a regular file"]);
 }

@@ -1,5 +1,7 @@
 //! In which order `envsim dev` starts services, and what it does when one never comes.
 
+use std::time::Duration;
+
 use crate::support::{Outcome, Project, until};
 
 /// The log of `web`, once it holds one of the two words it can write.
@@ -18,7 +20,9 @@ fn leaves_nothing(project: &Project, outcome: &Outcome) {
 
 #[test]
 fn a_service_waits_until_its_dependency_is_healthy() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "services:
   web:
@@ -42,7 +46,9 @@ volumes: {shared: {}}
 
 #[test]
 fn a_service_waits_until_its_dependency_has_completed() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "services:
   web:
@@ -64,7 +70,9 @@ volumes: {shared: {}}
 
 #[test]
 fn a_job_that_fails_is_an_error_for_who_waits_for_it() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "services:
   web:
@@ -75,13 +83,18 @@ fn a_job_that_fails_is_an_error_for_who_waits_for_it() {
 ",
     );
     let outcome = project.run(&["dev", "-d"]);
-    outcome.exits(3).tells_one_error().says(&["`web`", "`job`", "23"]);
+    outcome
+        .exits(3)
+        .tells_one_error()
+        .says(&["`web`", "`job`", "23"]);
     leaves_nothing(&project, &outcome);
 }
 
 #[test]
 fn a_dependency_that_is_unhealthy_is_an_error_for_who_waits_for_it() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "services:
   web:
@@ -96,13 +109,18 @@ fn a_dependency_that_is_unhealthy_is_an_error_for_who_waits_for_it() {
 ",
     );
     let outcome = project.run(&["dev", "-d"]);
-    outcome.exits(3).tells_one_error().says(&["`web`", "`db`", "unhealthy"]);
+    outcome
+        .exits(3)
+        .tells_one_error()
+        .says(&["`web`", "`db`", "unhealthy"]);
     leaves_nothing(&project, &outcome);
 }
 
 #[test]
 fn a_dependency_that_exits_before_it_is_healthy_is_an_error_for_who_waits_for_it() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "services:
   web:

@@ -36,7 +36,10 @@ impl Watched {
 
     /// Content of a file in the container that runs now.
     fn content(&self, path: &str) -> Option<String> {
-        let state = self.project.eye().service(self.project.name(), "dev", "web")?;
+        let state = self
+            .project
+            .eye()
+            .service(self.project.name(), "dev", "web")?;
         if !state.running {
             return None;
         }
@@ -45,7 +48,10 @@ impl Watched {
     }
 
     fn container(&self) -> String {
-        let state = self.project.eye().service(self.project.name(), "dev", "web");
+        let state = self
+            .project
+            .eye()
+            .service(self.project.name(), "dev", "web");
         state.expect("the container is there").id
     }
 
@@ -61,29 +67,53 @@ impl Watched {
 
 #[test]
 fn sync_copies_a_changed_file_into_the_same_container() {
-    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else { return };
+    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else {
+        return;
+    };
     let container = watched.container();
     watched.project.file("src/page", "after");
-    until("the new content", || watched.content("/src/page").filter(|content| content == "after"));
+    until("the new content", || {
+        watched
+            .content("/src/page")
+            .filter(|content| content == "after")
+    });
     assert_eq!(watched.container(), container);
-    assert_eq!(watched.running.output().matches("started with").count(), 1, "{}", watched.running.output());
+    assert_eq!(
+        watched.running.output().matches("started with").count(),
+        1,
+        "{}",
+        watched.running.output()
+    );
     watched.ends_well();
 }
 
 #[test]
 fn sync_copies_a_new_file_in_a_new_directory() {
-    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else { return };
+    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else {
+        return;
+    };
     watched.project.file("src/deep/down/new", "fresh");
-    until("the new file", || watched.content("/src/deep/down/new").filter(|content| content == "fresh"));
+    until("the new file", || {
+        watched
+            .content("/src/deep/down/new")
+            .filter(|content| content == "fresh")
+    });
     watched.ends_well();
 }
 
 #[test]
 fn sync_deletes_a_deleted_file() {
-    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else { return };
-    assert_eq!(watched.content("/src/old").as_deref(), Some("to be deleted"));
+    let Some(watched) = Watched::start("{action: sync, path: ./src, target: /src}") else {
+        return;
+    };
+    assert_eq!(
+        watched.content("/src/old").as_deref(),
+        Some("to be deleted")
+    );
     std::fs::remove_file(watched.project.path("src/old")).expect("the file is there");
-    until("the deletion", || watched.content("/src/old").is_none().then_some(()));
+    until("the deletion", || {
+        watched.content("/src/old").is_none().then_some(())
+    });
     assert_eq!(watched.content("/src/page").as_deref(), Some("before"));
     watched.ends_well();
 }
@@ -91,27 +121,40 @@ fn sync_deletes_a_deleted_file() {
 #[test]
 fn sync_leaves_ignored_files_alone() {
     let rule = "{action: sync, path: ./src, target: /src, ignore: ['*.tmp']}";
-    let Some(watched) = Watched::start(rule) else { return };
+    let Some(watched) = Watched::start(rule) else {
+        return;
+    };
     watched.project.file("src/a.tmp", "ignored");
     watched.project.file("src/page", "after");
-    until("the new content", || watched.content("/src/page").filter(|content| content == "after"));
+    until("the new content", || {
+        watched
+            .content("/src/page")
+            .filter(|content| content == "after")
+    });
     assert_eq!(watched.content("/src/a.tmp"), None);
     watched.ends_well();
 }
 
 #[test]
 fn restart_restarts_the_same_container() {
-    let Some(mut watched) = Watched::start("{action: restart, path: ./src}") else { return };
+    let Some(mut watched) = Watched::start("{action: restart, path: ./src}") else {
+        return;
+    };
     let container = watched.container();
     watched.project.file("src/page", "after");
-    watched.running.wait_until("a second start", |output| output.matches("started with before").count() == 2);
+    watched.running.wait_until("a second start", |output| {
+        output.matches("started with before").count() == 2
+    });
     assert_eq!(watched.container(), container);
     watched.ends_well();
 }
 
 #[test]
 fn sync_and_restart_starts_again_with_the_changed_file() {
-    let Some(mut watched) = Watched::start("{action: sync+restart, path: ./src, target: /src}") else { return };
+    let Some(mut watched) = Watched::start("{action: sync+restart, path: ./src, target: /src}")
+    else {
+        return;
+    };
     let container = watched.container();
     watched.project.file("src/page", "after");
     watched.running.wait_for("started with after");
@@ -121,7 +164,9 @@ fn sync_and_restart_starts_again_with_the_changed_file() {
 
 #[test]
 fn rebuild_replaces_the_container_by_one_of_the_new_image() {
-    let Some(mut watched) = Watched::start("{action: rebuild, path: ./src}") else { return };
+    let Some(mut watched) = Watched::start("{action: rebuild, path: ./src}") else {
+        return;
+    };
     let container = watched.container();
     watched.project.file("src/page", "after");
     watched.running.wait_for("started with after");
@@ -131,9 +176,13 @@ fn rebuild_replaces_the_container_by_one_of_the_new_image() {
 
 #[test]
 fn a_rebuild_that_fails_leaves_the_old_container_running() {
-    let Some(mut watched) = Watched::start("{action: rebuild, path: ./Dockerfile}") else { return };
+    let Some(mut watched) = Watched::start("{action: rebuild, path: ./Dockerfile}") else {
+        return;
+    };
     let container = watched.container();
-    watched.project.file("Dockerfile", "FROM debian:bookworm-slim\nRUN exit 7\n");
+    watched
+        .project
+        .file("Dockerfile", "FROM debian:bookworm-slim\nRUN exit 7\n");
     watched.running.wait_for("the build failed");
     assert_eq!(watched.container(), container);
     assert_eq!(watched.content("/src/page").as_deref(), Some("before"));
@@ -142,10 +191,17 @@ fn a_rebuild_that_fails_leaves_the_old_container_running() {
 
 #[test]
 fn a_rebuild_works_after_one_that_failed() {
-    let Some(mut watched) = Watched::start("{action: rebuild, path: ./Dockerfile}") else { return };
-    watched.project.file("Dockerfile", "FROM debian:bookworm-slim\nRUN exit 7\n");
+    let Some(mut watched) = Watched::start("{action: rebuild, path: ./Dockerfile}") else {
+        return;
+    };
+    watched
+        .project
+        .file("Dockerfile", "FROM debian:bookworm-slim\nRUN exit 7\n");
     watched.running.wait_for("the build failed");
-    watched.project.file("Dockerfile", "FROM debian:bookworm-slim\nCOPY src /src\nRUN echo mended > /src/page\n");
+    watched.project.file(
+        "Dockerfile",
+        "FROM debian:bookworm-slim\nCOPY src /src\nRUN echo mended > /src/page\n",
+    );
     watched.running.wait_for("started with mended");
     watched.ends_well();
 }

@@ -14,9 +14,17 @@ fn check(example: &str) -> Option<Report> {
     project.example(example);
     let report = Report::of(&project.run(&["prod-check", "--format", "json"]));
     let left = project.eye().running_parts(project.name());
-    assert!(left.is_empty(), "left in the engine: {left:?}\n{}", report.outcome);
+    assert!(
+        left.is_empty(),
+        "left in the engine: {left:?}\n{}",
+        report.outcome
+    );
     let volumes = project.eye().volumes(project.name());
-    assert!(volumes.is_empty(), "left in the engine: {volumes:?}\n{}", report.outcome);
+    assert!(
+        volumes.is_empty(),
+        "left in the engine: {volumes:?}\n{}",
+        report.outcome
+    );
     Some(report)
 }
 
@@ -31,21 +39,40 @@ fn guestbook_broken() -> Option<&'static Report> {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().expect("an object").keys().map(String::as_str).collect()
+    value
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
 fn course_goals_passes() {
-    let Some(report) = check("course-goals") else { return };
+    let Some(report) = check("course-goals") else {
+        return;
+    };
     report.passes();
-    assert_eq!(report.json["not_checked"], Value::Array(Vec::new()), "{}", report.outcome);
+    assert_eq!(
+        report.json["not_checked"],
+        Value::Array(Vec::new()),
+        "{}",
+        report.outcome
+    );
 }
 
 #[test]
 fn guestbook_passes() {
-    let Some(report) = check("guestbook") else { return };
+    let Some(report) = check("guestbook") else {
+        return;
+    };
     report.passes();
-    assert_eq!(report.json["not_checked"], Value::Array(Vec::new()), "{}", report.outcome);
+    assert_eq!(
+        report.json["not_checked"],
+        Value::Array(Vec::new()),
+        "{}",
+        report.outcome
+    );
 }
 
 #[test]
@@ -60,7 +87,12 @@ fn a_service_name_in_the_source_is_found_where_it_is_written() {
     let Some(report) = goals_broken() else { return };
     let finding = report.finding("service-host-in-source", "host", "mongodb");
     assert_eq!(finding["severity"], "error");
-    assert_eq!(Report::place(finding), "src/database.js:15", "{}", report.outcome);
+    assert_eq!(
+        Report::place(finding),
+        "src/database.js:15",
+        "{}",
+        report.outcome
+    );
 }
 
 #[test]
@@ -83,7 +115,12 @@ fn two_services_on_one_port_are_found() {
     let Some(report) = goals_broken() else { return };
     let finding = report.of_rule("port-clash")[0];
     assert_eq!(finding["data"]["port"], 3000, "{}", report.outcome);
-    assert_eq!(finding["data"]["services"], serde_json::json!(["admin", "web"]), "{}", report.outcome);
+    assert_eq!(
+        finding["data"]["services"],
+        serde_json::json!(["admin", "web"]),
+        "{}",
+        report.outcome
+    );
 }
 
 #[test]
@@ -103,20 +140,27 @@ fn a_probe_that_passes_in_dev_alone_is_found() {
 #[test]
 fn a_probe_that_passes_in_both_runs_is_no_finding() {
     let Some(report) = goals_broken() else { return };
-    let told = report.findings().iter().any(|finding| finding["data"]["probe"] == "the page is served");
+    let told = report
+        .findings()
+        .iter()
+        .any(|finding| finding["data"]["probe"] == "the page is served");
     assert!(!told, "{}", report.outcome);
 }
 
 #[test]
 fn guestbook_broken_fails() {
-    let Some(report) = guestbook_broken() else { return };
+    let Some(report) = guestbook_broken() else {
+        return;
+    };
     report.outcome.exits(1);
     assert_eq!(report.json["verdict"], "fail", "{}", report.outcome);
 }
 
 #[test]
 fn a_service_name_in_a_url_of_python_code_is_found() {
-    let Some(report) = guestbook_broken() else { return };
+    let Some(report) = guestbook_broken() else {
+        return;
+    };
     let finding = report.finding("service-host-in-source", "host", "db");
     let place = Report::place(finding);
     assert!(place.starts_with("api/"), "{place}\n{}", report.outcome);
@@ -124,41 +168,85 @@ fn a_service_name_in_a_url_of_python_code_is_found() {
 
 #[test]
 fn a_service_name_in_a_server_configuration_is_found() {
-    let Some(report) = guestbook_broken() else { return };
+    let Some(report) = guestbook_broken() else {
+        return;
+    };
     let finding = report.finding("service-host-in-source", "host", "api");
     let place = Report::place(finding);
-    assert!(place.starts_with("proxy/default.conf:"), "{place}\n{}", report.outcome);
+    assert!(
+        place.starts_with("proxy/default.conf:"),
+        "{place}\n{}",
+        report.outcome
+    );
 }
 
 #[test]
 fn a_service_name_in_the_environment_is_found() {
-    let Some(report) = guestbook_broken() else { return };
+    let Some(report) = guestbook_broken() else {
+        return;
+    };
     let finding = report.finding("service-host-in-environment", "host", "proxy");
     let place = Report::place(finding);
-    assert!(place.starts_with("compose.yaml:"), "{place}\n{}", report.outcome);
+    assert!(
+        place.starts_with("compose.yaml:"),
+        "{place}\n{}",
+        report.outcome
+    );
 }
 
 #[test]
 fn a_configuration_file_that_only_the_bind_mount_brings_is_found() {
-    let Some(report) = guestbook_broken() else { return };
-    report.finding("missing-from-image", "target", "/etc/nginx/conf.d/headers.conf");
+    let Some(report) = guestbook_broken() else {
+        return;
+    };
+    report.finding(
+        "missing-from-image",
+        "target",
+        "/etc/nginx/conf.d/headers.conf",
+    );
 }
 
 #[test]
 fn the_json_report_has_the_fields_of_the_contract() {
     let Some(report) = goals_broken() else { return };
-    assert_eq!(keys(&report.json), ["schema_version", "app", "verdict", "findings", "not_checked"]);
+    assert_eq!(
+        keys(&report.json),
+        [
+            "schema_version",
+            "app",
+            "verdict",
+            "findings",
+            "not_checked"
+        ]
+    );
     assert_eq!(report.json["schema_version"], 1);
     for finding in report.findings() {
         let fields = [
-            "code", "rule", "severity", "service", "message", "locations", "data", "evidence", "help",
+            "code",
+            "rule",
+            "severity",
+            "service",
+            "message",
+            "locations",
+            "data",
+            "evidence",
+            "help",
         ];
         assert_eq!(keys(finding), fields, "{}", report.outcome);
         for field in ["code", "rule", "message", "help"] {
-            assert!(finding[field].as_str().is_some_and(|text| !text.is_empty()), "{field} of {finding:#}");
+            assert!(
+                finding[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field} of {finding:#}"
+            );
         }
-        assert!(matches!(finding["severity"].as_str(), Some("error" | "warning")), "{finding:#}");
-        assert!(finding["data"].is_object() && finding["evidence"].is_array(), "{finding:#}");
+        assert!(
+            matches!(finding["severity"].as_str(), Some("error" | "warning")),
+            "{finding:#}"
+        );
+        assert!(
+            finding["data"].is_object() && finding["evidence"].is_array(),
+            "{finding:#}"
+        );
     }
 }
 
@@ -169,9 +257,16 @@ fn places_in_the_json_report_are_relative_and_count_from_one() {
             let locations = finding["locations"].as_array().expect("a list");
             assert!(!locations.is_empty(), "{finding:#}");
             for location in locations {
-                assert_eq!(keys(location), ["path", "line", "column", "end_column"], "{finding:#}");
+                assert_eq!(
+                    keys(location),
+                    ["path", "line", "column", "end_column"],
+                    "{finding:#}"
+                );
                 let path = location["path"].as_str().expect("a path");
-                assert!(!path.is_empty() && !path.starts_with('/') && !path.starts_with("./"), "{finding:#}");
+                assert!(
+                    !path.is_empty() && !path.starts_with('/') && !path.starts_with("./"),
+                    "{finding:#}"
+                );
                 let number = |key: &str| location[key].as_u64().expect("a number");
                 assert!(number("line") >= 1 && number("column") >= 1, "{finding:#}");
                 assert!(number("end_column") > number("column"), "{finding:#}");

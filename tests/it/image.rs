@@ -14,7 +14,10 @@ fn a_dockerfile_is_printed_for_a_service_without_build() {
     let project = Project::new();
     project.compose(STOCK).file("app/server.py", "");
     let outcome = project.run(&["dockerfile", "web"]);
-    outcome.exits(0).prints("FROM python:3.12-slim\n").prints("COPY app/ /app/\n");
+    outcome
+        .exits(0)
+        .prints("FROM python:3.12-slim\n")
+        .prints("COPY app/ /app/\n");
 }
 
 #[test]
@@ -24,14 +27,18 @@ fn a_dockerfile_is_written_to_a_new_file() {
     let printed = project.run(&["dockerfile", "web"]);
     let outcome = project.run(&["dockerfile", "web", "-o", "Dockerfile"]);
     outcome.exits(0);
-    let written = std::fs::read_to_string(project.path("Dockerfile")).expect("the file was written");
+    let written =
+        std::fs::read_to_string(project.path("Dockerfile")).expect("the file was written");
     assert_eq!(written, printed.stdout, "{outcome}");
 }
 
 #[test]
 fn an_existing_dockerfile_is_not_replaced() {
     let project = Project::new();
-    project.compose(STOCK).file("app/server.py", "").file("Dockerfile", "# mine\n");
+    project
+        .compose(STOCK)
+        .file("app/server.py", "")
+        .file("Dockerfile", "# mine\n");
     let outcome = project.run(&["dockerfile", "web", "-o", "Dockerfile"]);
     outcome.exits(2).tells_one_error().says(&["Dockerfile"]);
     let kept = std::fs::read_to_string(project.path("Dockerfile")).expect("the file is there");
@@ -41,38 +48,68 @@ fn an_existing_dockerfile_is_not_replaced() {
 #[test]
 fn a_service_that_is_built_needs_no_generated_dockerfile() {
     let project = Project::new();
-    project.compose("services: {web: {build: ./web}}\n").file("web/Dockerfile", "FROM debian:bookworm-slim\n");
-    project.run(&["dockerfile", "web"]).exits(2).tells_one_error().says(&["web/Dockerfile"]);
+    project
+        .compose("services: {web: {build: ./web}}\n")
+        .file("web/Dockerfile", "FROM debian:bookworm-slim\n");
+    project
+        .run(&["dockerfile", "web"])
+        .exits(2)
+        .tells_one_error()
+        .says(&["web/Dockerfile"]);
 }
 
 #[test]
 fn the_report_is_written_to_a_file() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project.compose(
         "x-envsim: {probes: [{service: web, command: ['true']}]}
 services: {web: {image: 'debian:bookworm-slim', command: [sleep, infinity], stop_grace_period: 2s}}
 ",
     );
-    let outcome = project.run(&["prod-check", "--no-compare", "--format", "json", "-o", "report.json"]);
+    let outcome = project.run(&[
+        "prod-check",
+        "--no-compare",
+        "--format",
+        "json",
+        "-o",
+        "report.json",
+    ]);
     outcome.exits(0);
     assert_eq!(outcome.stdout, "", "{outcome}");
-    let written = std::fs::read_to_string(project.path("report.json")).expect("the file was written");
-    Report::of(&Outcome { stdout: written, ..outcome }).passes();
+    let written =
+        std::fs::read_to_string(project.path("report.json")).expect("the file was written");
+    Report::of(&Outcome {
+        stdout: written,
+        ..outcome
+    })
+    .passes();
 }
 
 #[test]
 fn the_report_for_people_ends_with_the_verdict() {
-    let Some(project) = Project::with_engine() else { return };
-    project.compose("services: {web: {image: 'debian:bookworm-slim', command: [bash, -c, 'exit 9']}}\n");
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.compose(
+        "services: {web: {image: 'debian:bookworm-slim', command: [bash, -c, 'exit 9']}}\n",
+    );
     let outcome = project.run(&["prod-check", "--no-compare"]);
-    outcome.exits(1).prints("essential-container-exited").prints("exit code 9").prints("compose.yaml:1:");
+    outcome
+        .exits(1)
+        .prints("essential-container-exited")
+        .prints("exit code 9")
+        .prints("compose.yaml:1:");
     let verdict = format!("FAIL {}: 1 error", project.name());
     assert_eq!(outcome.stdout.lines().last(), Some(&*verdict), "{outcome}");
 }
 
 #[test]
 fn a_build_secret_reaches_the_build_and_stays_out_of_the_image_and_the_output() {
-    let Some(mut project) = Project::with_engine() else { return };
+    let Some(mut project) = Project::with_engine() else {
+        return;
+    };
     project.variable("IT_TOKEN", "s3cret-of-the-build");
     project
         .file(
@@ -96,12 +133,17 @@ secrets: {token: {environment: IT_TOKEN}}
         );
     let outcome = project.run(&["prod-check", "--no-compare", "--format", "json"]);
     Report::of(&outcome).passes();
-    assert!(!format!("{outcome}").contains("s3cret-of-the-build"), "{outcome}");
+    assert!(
+        !format!("{outcome}").contains("s3cret-of-the-build"),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn a_cache_mount_is_there_in_the_build_and_not_in_the_image() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     project
         .file(
             "Dockerfile",
@@ -122,10 +164,14 @@ services: {web: {build: ., stop_grace_period: 2s}}
 }
 
 #[test]
-fn an_image_of_production_holds_the_code_that_dev_mounts() {
-    let Some(project) = Project::with_engine() else { return };
-    project.file("app/server.py", "import time\nprint('served', flush=True)\ntime.sleep(600)\n").compose(
-        "x-envsim: {probes: [{service: web, command: [test, -f, /app/server.py]}]}
+fn code_that_only_a_mount_brings_to_a_stock_image_is_found_and_the_generated_image_works() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project
+        .file("app/server.py", "import time\ntime.sleep(600)\n")
+        .compose(
+            "x-envsim: {probes: [{service: web, command: [test, -f, /app/server.py]}]}
 services:
   web:
     image: python:3.12-slim
@@ -133,7 +179,22 @@ services:
     stop_grace_period: 2s
     volumes: ['./app:/app']
 ",
+        );
+    let report = Report::of(&project.run(&["prod-check", "--format", "json"]));
+    report.outcome.exits(1).says(&["probe ok in prod"]);
+    assert_eq!(
+        report.errors(),
+        ["missing-from-image"],
+        "{}",
+        report.outcome
     );
-    let outcome = project.run(&["prod-check", "--format", "json"]);
-    Report::of(&outcome).passes();
+    let finding = report.finding("missing-from-image", "target", "/app");
+    assert!(
+        finding["help"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("envsim dockerfile web"),
+        "{}",
+        report.outcome
+    );
 }

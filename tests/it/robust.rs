@@ -28,7 +28,10 @@ fn endless() -> Option<Project> {
 fn wait_until_running(project: &Project, mode: &str, services: &[&str]) {
     until(mode, || {
         let all = services.iter().all(|service| {
-            project.eye().service(project.name(), mode, service).is_some_and(|state| state.running)
+            project
+                .eye()
+                .service(project.name(), mode, service)
+                .is_some_and(|state| state.running)
         });
         all.then_some(())
     });
@@ -43,7 +46,11 @@ fn down_removes_what_a_killed_dev_run_left_and_keeps_its_data() {
     let outcome = project.run(&["down"]);
     outcome.exits(0);
     let left = project.eye().everything(project.name());
-    assert_eq!(left, [format!("volume {}_data", project.name())], "{outcome}");
+    assert_eq!(
+        left,
+        [format!("volume {}_data", project.name())],
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -62,7 +69,10 @@ fn a_second_dev_run_beside_a_live_one_is_refused() {
     let running = project.spawn(&["dev"]);
     wait_until_running(&project, "dev", &["web", "other"]);
     let second = project.run(&["dev", "-d"]);
-    second.exits(3).tells_one_error().says(&["already running", "-p"]);
+    second
+        .exits(3)
+        .tells_one_error()
+        .says(&["already running", "-p"]);
     wait_until_running(&project, "dev", &["web", "other"]);
     running.interrupt();
     running.finish().exits(0);
@@ -109,7 +119,9 @@ fn ctrl_c_ends_a_prod_check_and_leaves_only_images() {
 
 #[test]
 fn a_prod_check_leaves_a_dev_run_of_the_same_project_alone() {
-    let Some(project) = Project::with_engine() else { return };
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
     let port = free_port();
     project.compose(&format!(
         "services:
@@ -122,16 +134,24 @@ fn a_prod_check_leaves_a_dev_run_of_the_same_project_alone() {
     ));
     project.dev();
     until("an answer of dev", || get(port, "/hostname"));
-    let before = project.eye().service(project.name(), "dev", "web").expect("the container is there");
+    let before = project
+        .eye()
+        .service(project.name(), "dev", "web")
+        .expect("the container is there");
     project.run(&["prod-check"]).exits(0);
-    let after = project.eye().service(project.name(), "dev", "web").expect("the container is there");
+    let after = project
+        .eye()
+        .service(project.name(), "dev", "web")
+        .expect("the container is there");
     assert_eq!((before.id, before.started_at), (after.id, after.started_at));
     assert!(get(port, "/hostname").is_some());
 }
 
 #[test]
 fn two_projects_are_checked_beside_each_other() {
-    let (Some(one), Some(two)) = (Project::with_engine(), Project::with_engine()) else { return };
+    let (Some(one), Some(two)) = (Project::with_engine(), Project::with_engine()) else {
+        return;
+    };
     for project in [&one, &two] {
         project.compose(
             "services:

@@ -47,7 +47,13 @@ pub fn header(root: &Node) -> FileHeader {
 /// Reads the merged and interpolated files into an [`App`] named `name`.
 ///
 /// Problems go to `cx`; the app is of use only when none of them is an error.
-pub fn app(root: &Node, name: String, files: Vec<PathBuf>, resolve: &Resolve, cx: &mut Context) -> App {
+pub fn app(
+    root: &Node,
+    name: String,
+    files: Vec<PathBuf>,
+    resolve: &Resolve,
+    cx: &mut Context,
+) -> App {
     let mut app = App {
         name,
         directory: resolve.directory.to_owned(),
@@ -64,8 +70,8 @@ pub fn app(root: &Node, name: String, files: Vec<PathBuf>, resolve: &Resolve, cx
             "services" => {
                 for (name, place, node) in cx.entries(node, "`services`") {
                     if !service_name_is_valid(name) {
-                        cx.error(place, format!("`{name}` is not a service name")).help =
-                            Some("use letters, digits, `.`, `-` and `_`".to_owned());
+                        cx.error(place, format!("`{name}` is not a service name"))
+                            .help = Some("use letters, digits, `.`, `-` and `_`".to_owned());
                     }
                     let service = service::read(name, place, node, &secrets, resolve, cx);
                     app.services.insert(name.to_owned(), service);
@@ -83,9 +89,12 @@ pub fn app(root: &Node, name: String, files: Vec<PathBuf>, resolve: &Resolve, cx
             }
             "name" | "version" | "secrets" => {}
             "include" => {
-                cx.error(place, "`include` is not supported by this version of envsim").help = Some(
-                    "pass the files with `-f` instead, or copy the services here".to_owned(),
-                );
+                cx.error(
+                    place,
+                    "`include` is not supported by this version of envsim",
+                )
+                .help =
+                    Some("pass the files with `-f` instead, or copy the services here".to_owned());
             }
             "configs" | "models" => {
                 cx.warn(place, format!("envsim does not use `{key}` yet"));
@@ -166,8 +175,13 @@ fn check_references(app: &App, root: &Node, cx: &mut Context) {
             if let MountKind::Volume { source } = &mount.kind
                 && !app.volumes.contains_key(source)
             {
-                cx.error(&mount.place, format!("the volume `{source}` is not defined")).help =
-                    Some(format!("add `{source}:` to the top-level `volumes`, or write `./{source}` for a directory"));
+                cx.error(
+                    &mount.place,
+                    format!("the volume `{source}` is not defined"),
+                )
+                .help = Some(format!(
+                    "add `{source}:` to the top-level `volumes`, or write `./{source}` for a directory"
+                ));
             }
         }
     }
@@ -182,14 +196,27 @@ fn network(node: &Node, cx: &mut Context) -> Network {
             "internal" => network.internal = cx.boolean(value, "`internal`").unwrap_or_default(),
             "driver" => network.driver = cx.string(value, "`driver`"),
             "driver_opts" | "ipam" | "attachable" | "enable_ipv6" | "enable_ipv4" | "labels" => {
-                cx.warn(place, format!("envsim does not use `{key}` of a network yet"));
+                cx.warn(
+                    place,
+                    format!("envsim does not use `{key}` of a network yet"),
+                );
             }
             _ if key.starts_with("x-") => {}
             _ => cx.unknown_key(
                 place,
                 key,
                 "a network",
-                &["name", "external", "internal", "driver", "driver_opts", "ipam", "attachable", "enable_ipv6", "labels"],
+                &[
+                    "name",
+                    "external",
+                    "internal",
+                    "driver",
+                    "driver_opts",
+                    "ipam",
+                    "attachable",
+                    "enable_ipv6",
+                    "labels",
+                ],
             ),
         }
     }

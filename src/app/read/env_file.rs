@@ -64,7 +64,8 @@ pub fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<
         let column = line.chars().count() as u32 - raw.chars().count() as u32 + 1;
         let known = |entries: &[Entry], key: &str| {
             let own = entries.iter().rev().find(|entry| entry.name == key);
-            own.and_then(|entry| entry.value.clone()).or_else(|| lookup(key))
+            own.and_then(|entry| entry.value.clone())
+                .or_else(|| lookup(key))
         };
         let value = match raw.chars().next() {
             Some(quote @ ('"' | '\'')) => {
@@ -83,8 +84,7 @@ pub fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<
                     inside.to_owned()
                 } else {
                     let unescaped = unescape(inside);
-                    expand(&unescaped, &|key| known(&entries, key), &mut Vec::new())
-                        .map_err(bad)?
+                    expand(&unescaped, &|key| known(&entries, key), &mut Vec::new()).map_err(bad)?
                 }
             }
             _ => {
@@ -203,6 +203,9 @@ mod tests {
     #[test]
     fn an_open_quote_names_its_line() {
         let error = parse("A=1\nB=\"open\n", &|_| None).unwrap_err();
-        assert_eq!((error.line, &*error.message), (2, "the quote `\"` is not closed"));
+        assert_eq!(
+            (error.line, &*error.message),
+            (2, "the quote `\"` is not closed")
+        );
     }
 }

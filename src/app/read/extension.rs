@@ -16,7 +16,11 @@ use crate::app::{
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Top-level `secrets`, as far as a build can use them.
-pub fn build_secrets(root: &Node, resolve: &Resolve, cx: &mut Context) -> IndexMap<String, BuildSecret> {
+pub fn build_secrets(
+    root: &Node,
+    resolve: &Resolve,
+    cx: &mut Context,
+) -> IndexMap<String, BuildSecret> {
     let mut secrets = IndexMap::new();
     let Some(node) = root.get("secrets") else {
         return secrets;
@@ -32,14 +36,23 @@ pub fn build_secrets(root: &Node, resolve: &Resolve, cx: &mut Context) -> IndexM
             match key {
                 "file" => {
                     let file = cx.string(value, "`file`");
-                    secret.file = file.map(|file| host_path(&file, resolve.directory, resolve.home));
+                    secret.file =
+                        file.map(|file| host_path(&file, resolve.directory, resolve.home));
                 }
                 "environment" => secret.environment = cx.string(value, "`environment`"),
                 "external" | "name" | "labels" | "driver" | "driver_opts" | "template_driver" => {
-                    cx.warn(place, format!("envsim does not use `{key}` of a secret yet"));
+                    cx.warn(
+                        place,
+                        format!("envsim does not use `{key}` of a secret yet"),
+                    );
                 }
                 _ if key.starts_with("x-") => {}
-                _ => cx.unknown_key(place, key, "a secret", &["file", "environment", "external", "name"]),
+                _ => cx.unknown_key(
+                    place,
+                    key,
+                    "a secret",
+                    &["file", "environment", "external", "name"],
+                ),
             }
         }
         secrets.insert(name.to_owned(), secret);
@@ -57,7 +70,12 @@ pub fn of_service(node: &Node, service: &mut Service, cx: &mut Context) {
                 service.essential = value.map(|value| At { value, place });
             }
             "prod" => service.prod = prod(value, cx),
-            _ => cx.unknown_key(place, key, "`x-envsim` of a service", &["essential", "prod"]),
+            _ => cx.unknown_key(
+                place,
+                key,
+                "`x-envsim` of a service",
+                &["essential", "prod"],
+            ),
         }
     }
 }
@@ -69,8 +87,11 @@ fn prod(node: &Node, cx: &mut Context) -> ProdOverrides {
             "environment" => {
                 let (variables, unset) = environment_of(value, EnvFrom::Production, &|_| None, cx);
                 for name in unset {
-                    cx.error(&name.place, format!("`{}` has no production value", name.value))
-                        .help = Some("nothing is passed through from a shell in production".to_owned());
+                    cx.error(
+                        &name.place,
+                        format!("`{}` has no production value", name.value),
+                    )
+                    .help = Some("nothing is passed through from a shell in production".to_owned());
                 }
                 prod.environment = variables;
             }
@@ -94,9 +115,15 @@ pub fn top_level(node: &Node, app: &mut App, cx: &mut Context) {
     let mut memory = None;
     for (key, place, value) in cx.entries(node, "`x-envsim`") {
         match key {
-            "cpu" => cpu = cx.integer::<u32>(value, "`cpu`").map(|n| (n, value.place.clone())),
+            "cpu" => {
+                cpu = cx
+                    .integer::<u32>(value, "`cpu`")
+                    .map(|n| (n, value.place.clone()))
+            }
             "memory" => {
-                memory = cx.integer::<u32>(value, "`memory`").map(|n| (n, value.place.clone()));
+                memory = cx
+                    .integer::<u32>(value, "`memory`")
+                    .map(|n| (n, value.place.clone()));
             }
             "probes" => {
                 for item in cx.items(value, "`probes`") {
@@ -110,7 +137,11 @@ pub fn top_level(node: &Node, app: &mut App, cx: &mut Context) {
 }
 
 /// The size as written, completed to a pair that Fargate has.
-fn task_size(cpu: Option<(u32, Place)>, memory: Option<(u32, Place)>, cx: &mut Context) -> TaskSize {
+fn task_size(
+    cpu: Option<(u32, Place)>,
+    memory: Option<(u32, Place)>,
+    cx: &mut Context,
+) -> TaskSize {
     let default = TaskSize::default();
     let (cpu, cpu_place) = match cpu {
         Some((cpu, place)) => (cpu, Some(place)),
@@ -118,19 +149,25 @@ fn task_size(cpu: Option<(u32, Place)>, memory: Option<(u32, Place)>, cx: &mut C
     };
     let Some(choices) = TaskSize::memory_choices(cpu) else {
         if let Some(place) = cpu_place {
-            cx.error(&place, format!("Fargate has no task size with {cpu} CPU units")).help =
-                Some("one of 256, 512, 1024, 2048, 4096, 8192, 16384".to_owned());
+            cx.error(
+                &place,
+                format!("Fargate has no task size with {cpu} CPU units"),
+            )
+            .help = Some("one of 256, 512, 1024, 2048, 4096, 8192, 16384".to_owned());
         }
         return default;
     };
     let memory = match memory {
-        None => choices[choices.len().min(2) - 1],
+        None => choices[0],
         Some((memory, place)) => {
             if !choices.contains(&memory) {
                 let list: Vec<String> = choices.iter().map(u32::to_string).collect();
-                let message = format!("Fargate has no task size with {cpu} CPU units and {memory} MiB");
-                cx.error(&place, message).help =
-                    Some(format!("with {cpu} CPU units memory is one of {}", list.join(", ")));
+                let message =
+                    format!("Fargate has no task size with {cpu} CPU units and {memory} MiB");
+                cx.error(&place, message).help = Some(format!(
+                    "with {cpu} CPU units memory is one of {}",
+                    list.join(", ")
+                ));
             }
             memory
         }
@@ -153,6 +190,7 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
     let mut timeout = PROBE_TIMEOUT;
     let mut headers = IndexMap::new();
     let mut body = None;
+    let mut is_json = false;
     let mut expect = Expect::default();
     for (key, place, value) in cx.entries(node, "a probe") {
         match key {
@@ -168,10 +206,7 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
                 Value::Scalar(text, _) => body = Some(text.clone()),
                 _ => {
                     body = Some(json_of(value).to_string());
-                    let typed = headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
-                    if !typed {
-                        headers.insert("content-type".to_owned(), "application/json".to_owned());
-                    }
+                    is_json = true;
                 }
             },
             "status" => expect.status = cx.integer(value, "`status`"),
@@ -179,6 +214,12 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
             "json" => expect.json = Some(json_of(value)),
             _ => cx.unknown_key(place, key, "a probe", PROBE_KEYS),
         }
+    }
+    let typed = headers
+        .keys()
+        .any(|name: &String| name.eq_ignore_ascii_case("content-type"));
+    if is_json && !typed {
+        headers.insert("content-type".to_owned(), "application/json".to_owned());
     }
     let Some(service) = service else {
         cx.error(&node.place, "a probe needs the `service` it asks");
@@ -188,7 +229,11 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
         let message = format!("the probe asks the unknown service `{}`", service.value);
         cx.error(&service.place, message).help = Some(format!(
             "the services are: {}",
-            app.services.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+            app.services
+                .keys()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
         ));
         return None;
     };
@@ -200,13 +245,19 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
                 None => ("GET".to_owned(), http.value.clone()),
             };
             if !path.starts_with('/') || !method.chars().all(|c| c.is_ascii_uppercase()) {
-                cx.error(&http.place, format!("`{}` is not `[METHOD ]/PATH`", http.value)).help =
-                    Some("for example `/health` or `POST /items`".to_owned());
+                cx.error(
+                    &http.place,
+                    format!("`{}` is not `[METHOD ]/PATH`", http.value),
+                )
+                .help = Some("for example `/health` or `POST /items`".to_owned());
                 return None;
             }
             let Some(port) = chosen_port else {
-                cx.error(&http.place, format!("`{}` publishes no port to ask", service.value)).help =
-                    Some("add `port:` with the container port".to_owned());
+                cx.error(
+                    &http.place,
+                    format!("`{}` publishes no port to ask", service.value),
+                )
+                .help = Some("add `port:` with the container port".to_owned());
                 return None;
             };
             let request = Request {
@@ -216,12 +267,15 @@ fn probe(node: &Node, app: &App, cx: &mut Context) -> Option<Probe> {
                 headers,
                 body,
             };
-            ProbeAction::Http(request, expect)
+            ProbeAction::Http(Box::new(request), Box::new(expect))
         }
         (None, Some(port), None) => ProbeAction::Tcp { port },
         (None, None, Some(command)) => ProbeAction::Command(command),
         _ => {
-            cx.error(&node.place, "a probe has one of `http`, `tcp` and `command`");
+            cx.error(
+                &node.place,
+                "a probe has one of `http`, `tcp` and `command`",
+            );
             return None;
         }
     };
@@ -265,7 +319,11 @@ fn describe(service: &str, action: &ProbeAction) -> String {
 pub fn inferred_probes(app: &App) -> Vec<Probe> {
     let mut probes = Vec::new();
     for service in app.services.values() {
-        for port in service.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
+        for port in service
+            .ports
+            .iter()
+            .filter(|port| port.protocol == Protocol::Tcp)
+        {
             let request = Request {
                 method: "GET".to_owned(),
                 path: "/".to_owned(),
@@ -276,7 +334,7 @@ pub fn inferred_probes(app: &App) -> Vec<Probe> {
             probes.push(Probe {
                 name: format!("{} answers on port {}", service.name, port.target),
                 service: service.name.clone(),
-                action: ProbeAction::Http(request, Expect::default()),
+                action: ProbeAction::Http(Box::new(request), Box::default()),
                 timeout: PROBE_TIMEOUT,
                 place: port.place.clone(),
                 inferred: true,
@@ -297,9 +355,9 @@ fn json_of(node: &Node) -> serde_json::Value {
         },
         Value::Sequence(items) => items.iter().map(json_of).collect(),
         Value::Mapping(entries) => {
-            let pairs = entries.iter().map(|(key, value)| {
-                (key.text().unwrap_or_default().to_owned(), json_of(value))
-            });
+            let pairs = entries
+                .iter()
+                .map(|(key, value)| (key.text().unwrap_or_default().to_owned(), json_of(value)));
             serde_json::Value::Object(pairs.collect())
         }
     }

@@ -63,7 +63,10 @@ pub fn expand(
         } else {
             let length = name_length(rest);
             if length == 0 {
-                return Err(format!("`${}` is not a variable", rest.chars().next().unwrap_or(' ')));
+                return Err(format!(
+                    "`${}` is not a variable",
+                    rest.chars().next().unwrap_or(' ')
+                ));
             }
             out.push_str(&value_of(&rest[..length], lookup, missing));
             rest = &rest[length..];
@@ -80,7 +83,9 @@ fn expand_braced(
 ) -> Result<String, String> {
     let length = name_length(inside);
     if length == 0 {
-        return Err(format!("`${{{inside}}}` does not begin with a variable name"));
+        return Err(format!(
+            "`${{{inside}}}` does not begin with a variable name"
+        ));
     }
     let (name, form) = inside.split_at(length);
     let value = lookup(name);
@@ -88,7 +93,9 @@ fn expand_braced(
         Some(form) => (true, form),
         None => (false, form),
     };
-    let present = value.as_ref().is_some_and(|value| !colon || !value.is_empty());
+    let present = value
+        .as_ref()
+        .is_some_and(|value| !colon || !value.is_empty());
     let mut chars = form.chars();
     let operator = chars.next();
     let word = chars.as_str();
@@ -173,7 +180,10 @@ mod tests {
             ("${NONE:-${SET}-${NONE:-x}}", "value-x"),
             ("$$SET", "$SET"),
             ("${SET:?no}", "value"),
-            ("mongodb://${NONE:-mongo:27017}/x", "mongodb://mongo:27017/x"),
+            (
+                "mongodb://${NONE:-mongo:27017}/x",
+                "mongodb://mongo:27017/x",
+            ),
         ] {
             assert_eq!(run(text).as_deref(), Ok(expected), "{text}");
         }

@@ -150,7 +150,11 @@ impl Context {
     }
 
     /// The entries of a mapping with text keys; an error for anything else.
-    pub fn entries<'a>(&mut self, node: &'a Node, what: &str) -> Vec<(&'a str, &'a Place, &'a Node)> {
+    pub fn entries<'a>(
+        &mut self,
+        node: &'a Node,
+        what: &str,
+    ) -> Vec<(&'a str, &'a Place, &'a Node)> {
         match &node.value {
             Value::Mapping(entries) => entries
                 .iter()
@@ -183,7 +187,10 @@ impl Context {
             Some(text) if !node.is_null() && text.len() < 40 => format!("{kind}, `{text}`"),
             _ => kind.to_owned(),
         };
-        self.error(&node.place, format!("{what} must be {expected}, not {shown}"));
+        self.error(
+            &node.place,
+            format!("{what} must be {expected}, not {shown}"),
+        );
     }
 }
 
@@ -213,7 +220,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
         total += number
             * match &rest[..end] {
                 "h" => 3600.0,

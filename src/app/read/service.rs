@@ -12,24 +12,101 @@ use crate::app::{
 
 /// Keys that the Compose Specification has and envsim does not act on.
 const NOT_USED: &[&str] = &[
-    "annotations", "attach", "blkio_config", "cgroup", "cgroup_parent", "configs", "cpu_count",
-    "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares",
-    "cpus", "cpuset", "credential_spec", "device_cgroup_rules", "devices", "dns_opt",
-    "dns_search", "domainname", "external_links", "gpus", "ipc", "isolation", "label_file", "links",
-    "logging", "mac_address", "mem_reservation", "mem_swappiness", "memswap_limit", "models",
-    "oom_kill_disable", "oom_score_adj", "pid", "pids_limit", "post_start", "pre_stop", "provider",
-    "runtime", "scale", "secrets", "storage_opt", "use_api_socket", "userns_mode", "uts",
+    "annotations",
+    "attach",
+    "blkio_config",
+    "cgroup",
+    "cgroup_parent",
+    "configs",
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpu_shares",
+    "cpus",
+    "cpuset",
+    "credential_spec",
+    "device_cgroup_rules",
+    "devices",
+    "dns_opt",
+    "dns_search",
+    "domainname",
+    "external_links",
+    "gpus",
+    "ipc",
+    "isolation",
+    "label_file",
+    "links",
+    "logging",
+    "mac_address",
+    "mem_reservation",
+    "mem_swappiness",
+    "memswap_limit",
+    "models",
+    "oom_kill_disable",
+    "oom_score_adj",
+    "pid",
+    "pids_limit",
+    "post_start",
+    "pre_stop",
+    "provider",
+    "runtime",
+    "scale",
+    "secrets",
+    "storage_opt",
+    "use_api_socket",
+    "userns_mode",
+    "uts",
     "volumes_from",
 ];
 
 /// Keys that envsim reads.
 const USED: &[&str] = &[
-    "build", "cap_add", "cap_drop", "command", "container_name", "depends_on", "deploy", "develop",
-    "dns", "entrypoint", "env_file", "environment", "expose", "extends", "extra_hosts",
-    "group_add", "healthcheck", "hostname", "image", "init", "labels", "mem_limit",
-    "network_mode", "networks", "platform", "ports", "privileged", "profiles", "pull_policy",
-    "read_only", "restart", "security_opt", "shm_size", "stdin_open", "stop_grace_period",
-    "stop_signal", "sysctls", "tmpfs", "tty", "ulimits", "user", "volumes", "working_dir",
+    "build",
+    "cap_add",
+    "cap_drop",
+    "command",
+    "container_name",
+    "depends_on",
+    "deploy",
+    "develop",
+    "dns",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "expose",
+    "extends",
+    "extra_hosts",
+    "group_add",
+    "healthcheck",
+    "hostname",
+    "image",
+    "init",
+    "labels",
+    "mem_limit",
+    "network_mode",
+    "networks",
+    "platform",
+    "ports",
+    "privileged",
+    "profiles",
+    "pull_policy",
+    "read_only",
+    "restart",
+    "security_opt",
+    "shm_size",
+    "stdin_open",
+    "stop_grace_period",
+    "stop_signal",
+    "sysctls",
+    "tmpfs",
+    "tty",
+    "ulimits",
+    "user",
+    "volumes",
+    "working_dir",
 ];
 
 /// Reads the service `name` whose key stands at `place`.
@@ -91,9 +168,13 @@ pub fn read(
             }
             "init" => service.init = cx.boolean(value, "`init`").unwrap_or_default(),
             "tty" => service.tty = cx.boolean(value, "`tty`").unwrap_or_default(),
-            "stdin_open" => service.stdin_open = cx.boolean(value, "`stdin_open`").unwrap_or_default(),
+            "stdin_open" => {
+                service.stdin_open = cx.boolean(value, "`stdin_open`").unwrap_or_default()
+            }
             "read_only" => service.read_only = cx.boolean(value, "`read_only`").unwrap_or_default(),
-            "privileged" => service.privileged = cx.boolean(value, "`privileged`").unwrap_or_default(),
+            "privileged" => {
+                service.privileged = cx.boolean(value, "`privileged`").unwrap_or_default()
+            }
             "cap_add" => service.cap_add = cx.plain_strings(value, "`cap_add`"),
             "cap_drop" => service.cap_drop = cx.plain_strings(value, "`cap_drop`"),
             "security_opt" => service.security_opt = cx.plain_strings(value, "`security_opt`"),
@@ -108,8 +189,11 @@ pub fn read(
             "develop" => service.watch = develop(value, resolve, cx),
             "x-envsim" => extension::of_service(value, &mut service, cx),
             "extends" => {
-                cx.error(place, "`extends` is not supported by this version of envsim").help =
-                    Some("copy the keys of the other service here".to_owned());
+                cx.error(
+                    place,
+                    "`extends` is not supported by this version of envsim",
+                )
+                .help = Some("copy the keys of the other service here".to_owned());
             }
             _ if NOT_USED.contains(&key) => {
                 let message = format!("envsim does not use `{key}` yet; both runs go without it");
@@ -188,14 +272,21 @@ fn empty(name: &str, place: &Place) -> Service {
 
 /// `x-envsim.prod` laid over the service; production has no variable of the developer's shell.
 fn apply_production(service: &mut Service) {
-    service.environment.retain(|variable| variable.from != EnvFrom::Host);
+    service
+        .environment
+        .retain(|variable| variable.from != EnvFrom::Host);
     for variable in &service.prod.environment {
-        service.environment.retain(|other| other.name != variable.name);
+        service
+            .environment
+            .retain(|other| other.name != variable.name);
         service.environment.push(variable.clone());
     }
     if let Some(command) = &service.prod.command {
         let place = service.place.clone();
-        service.command = Some(At { value: command.clone(), place });
+        service.command = Some(At {
+            value: command.clone(),
+            place,
+        });
     }
     if let Some(image) = &service.prod.image {
         service.image = Some(image.clone());
@@ -226,7 +317,15 @@ fn environment(node: &Node, service: &mut Service, resolve: &Resolve, cx: &mut C
                                     column: entry.columns.0,
                                     end_column: entry.columns.1,
                                 };
-                                add(&mut variables, &mut unset, entry.name, entry.value, EnvFrom::EnvFile, place, resolve.host);
+                                add(
+                                    &mut variables,
+                                    &mut unset,
+                                    entry.name,
+                                    entry.value,
+                                    EnvFrom::EnvFile,
+                                    place,
+                                    resolve.host,
+                                );
                             }
                         }
                         Err(bad) => {
@@ -236,8 +335,11 @@ fn environment(node: &Node, service: &mut Service, resolve: &Resolve, cx: &mut C
                     }
                 }
                 Err(error) if required => {
-                    cx.error(&file.place, format!("cannot read `{}`: {error}", path.display())).help =
-                        Some("create it, or write `path:` with `required: false`".to_owned());
+                    cx.error(
+                        &file.place,
+                        format!("cannot read `{}`: {error}", path.display()),
+                    )
+                    .help = Some("create it, or write `path:` with `required: false`".to_owned());
                 }
                 Err(_) => {}
             }
@@ -245,7 +347,15 @@ fn environment(node: &Node, service: &mut Service, resolve: &Resolve, cx: &mut C
     }
     if let Some(own) = node.get("environment") {
         for (name, value) in cx.pairs(own, "`environment`") {
-            add(&mut variables, &mut unset, name, value.value, EnvFrom::Environment, value.place, resolve.host);
+            add(
+                &mut variables,
+                &mut unset,
+                name,
+                value.value,
+                EnvFrom::Environment,
+                value.place,
+                resolve.host,
+            );
         }
     }
     service.environment = variables.into_values().collect();
@@ -268,7 +378,12 @@ fn add(
     match value {
         Some(value) => {
             unset.shift_remove(&name);
-            let variable = EnvVar { name: name.clone(), value, from, place };
+            let variable = EnvVar {
+                name: name.clone(),
+                value,
+                from,
+                place,
+            };
             variables.insert(name, variable);
         }
         None => {
@@ -288,9 +403,20 @@ pub fn environment_of(
     let mut variables = IndexMap::new();
     let mut unset = IndexMap::new();
     for (name, value) in cx.pairs(node, "`environment`") {
-        add(&mut variables, &mut unset, name, value.value, from, value.place, host);
+        add(
+            &mut variables,
+            &mut unset,
+            name,
+            value.value,
+            from,
+            value.place,
+            host,
+        );
     }
-    (variables.into_values().collect(), unset.into_values().collect())
+    (
+        variables.into_values().collect(),
+        unset.into_values().collect(),
+    )
 }
 
 /// `env_file`: a path, a list of paths, or a list with `path`, `required` and `format`.
@@ -354,8 +480,8 @@ fn build(
     let remote = |text: &str| text.contains("://") || text.starts_with("git@");
     if let Value::Scalar(text, _) = &node.value {
         if remote(text) {
-            cx.error(&node.place, "a remote build context is not supported").help =
-                Some("clone the repository and name its directory".to_owned());
+            cx.error(&node.place, "a remote build context is not supported")
+                .help = Some("clone the repository and name its directory".to_owned());
             return None;
         }
         build.context = path(text);
@@ -367,8 +493,8 @@ fn build(
             "context" => {
                 let context = cx.string(value, "`context`")?;
                 if remote(&context) {
-                    cx.error(&value.place, "a remote build context is not supported").help =
-                        Some("clone the repository and name its directory".to_owned());
+                    cx.error(&value.place, "a remote build context is not supported")
+                        .help = Some("clone the repository and name its directory".to_owned());
                     return None;
                 }
                 build.context = path(&context);
@@ -399,8 +525,16 @@ fn build(
             "pull" => build.pull = cx.boolean(value, "`pull`").unwrap_or_default(),
             "shm_size" => build.shm_size = cx.bytes(value, "`shm_size`"),
             "tags" => build.tags = cx.plain_strings(value, "`tags`"),
-            "additional_contexts" | "cache_to" | "entitlements" | "isolation" | "platforms"
-            | "privileged" | "provenance" | "sbom" | "ssh" | "ulimits" => {
+            "additional_contexts"
+            | "cache_to"
+            | "entitlements"
+            | "isolation"
+            | "platforms"
+            | "privileged"
+            | "provenance"
+            | "sbom"
+            | "ssh"
+            | "ulimits" => {
                 cx.warn(place, format!("envsim does not use `{key}` of a build yet"));
             }
             _ if key.starts_with("x-") => {}
@@ -409,9 +543,23 @@ fn build(
                 key,
                 "`build`",
                 &[
-                    "context", "dockerfile", "dockerfile_inline", "target", "args", "labels",
-                    "secrets", "cache_from", "extra_hosts", "network", "no_cache", "pull",
-                    "shm_size", "tags", "additional_contexts", "platforms", "ssh",
+                    "context",
+                    "dockerfile",
+                    "dockerfile_inline",
+                    "target",
+                    "args",
+                    "labels",
+                    "secrets",
+                    "cache_from",
+                    "extra_hosts",
+                    "network",
+                    "no_cache",
+                    "pull",
+                    "shm_size",
+                    "tags",
+                    "additional_contexts",
+                    "platforms",
+                    "ssh",
                 ],
             ),
         }
@@ -449,8 +597,8 @@ fn used_secrets(
                 ..secret.clone()
             }),
             None => {
-                cx.error(&item.place, format!("the secret `{source}` is not defined")).help =
-                    Some(format!("add `{source}:` to the top-level `secrets`"));
+                cx.error(&item.place, format!("the secret `{source}` is not defined"))
+                    .help = Some(format!("add `{source}:` to the top-level `secrets`"));
             }
         }
     }
@@ -514,12 +662,23 @@ fn long_port(node: &Node, cx: &mut Context) -> Option<Port> {
                 place,
                 key,
                 "a port",
-                &["target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"],
+                &[
+                    "target",
+                    "published",
+                    "host_ip",
+                    "protocol",
+                    "mode",
+                    "name",
+                    "app_protocol",
+                ],
             ),
         }
     }
     if port.target == 0 {
-        cx.error(&node.place, "a port needs its `target`, the port in the container");
+        cx.error(
+            &node.place,
+            "a port needs its `target`, the port in the container",
+        );
         return None;
     }
     Some(port)
@@ -598,12 +757,24 @@ fn mount(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<Mount> {
                 place,
                 key,
                 "a volume",
-                &["type", "source", "target", "read_only", "bind", "volume", "tmpfs", "consistency"],
+                &[
+                    "type",
+                    "source",
+                    "target",
+                    "read_only",
+                    "bind",
+                    "volume",
+                    "tmpfs",
+                    "consistency",
+                ],
             ),
         }
     }
     let Some(target) = target else {
-        cx.error(&node.place, "a volume needs its `target`, the path in the container");
+        cx.error(
+            &node.place,
+            "a volume needs its `target`, the path in the container",
+        );
         return None;
     };
     mount.target = clean_target(&target);
@@ -616,12 +787,18 @@ fn mount(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<Mount> {
         (Some("volume"), None) => MountKind::Anonymous,
         (Some("tmpfs"), _) => MountKind::Tmpfs { size },
         (Some("bind"), None) => {
-            cx.error(&node.place, "a bind mount needs its `source`, the path on the host");
+            cx.error(
+                &node.place,
+                "a bind mount needs its `source`, the path on the host",
+            );
             return None;
         }
         (Some(other), _) => {
-            cx.error(&node.place, format!("`{other}` is not a type of volume that envsim knows")).help =
-                Some("`bind`, `volume` or `tmpfs`".to_owned());
+            cx.error(
+                &node.place,
+                format!("`{other}` is not a type of volume that envsim knows"),
+            )
+            .help = Some("`bind`, `volume` or `tmpfs`".to_owned());
             return None;
         }
         (None, _) => {
@@ -640,7 +817,11 @@ fn depends_on(node: &Node, cx: &mut Context) -> Vec<Dependency> {
         restart: false,
     };
     let Value::Mapping(entries) = &node.value else {
-        return cx.strings(node, "`depends_on`").into_iter().map(started).collect();
+        return cx
+            .strings(node, "`depends_on`")
+            .into_iter()
+            .map(started)
+            .collect();
     };
     let mut all = Vec::new();
     for (key, value) in entries {
@@ -663,8 +844,15 @@ fn depends_on(node: &Node, cx: &mut Context) -> Vec<Dependency> {
                     ),
                 },
                 "required" => dependency.required = cx.boolean(value, "`required`").unwrap_or(true),
-                "restart" => dependency.restart = cx.boolean(value, "`restart`").unwrap_or_default(),
-                _ => cx.unknown_key(place, key, "a dependency", &["condition", "required", "restart"]),
+                "restart" => {
+                    dependency.restart = cx.boolean(value, "`restart`").unwrap_or_default()
+                }
+                _ => cx.unknown_key(
+                    place,
+                    key,
+                    "a dependency",
+                    &["condition", "required", "restart"],
+                ),
             }
         }
         all.push(dependency);
@@ -695,7 +883,10 @@ fn healthcheck(node: &Node, cx: &mut Context) -> HealthCheck {
                     Some("NONE") => check.disable = true,
                     Some("CMD" | "CMD-SHELL") => {}
                     _ => {
-                        cx.error(&value.place, "a health check's list begins with `CMD`, `CMD-SHELL` or `NONE`");
+                        cx.error(
+                            &value.place,
+                            "a health check's list begins with `CMD`, `CMD-SHELL` or `NONE`",
+                        );
                     }
                 }
             }
@@ -710,7 +901,15 @@ fn healthcheck(node: &Node, cx: &mut Context) -> HealthCheck {
                 place,
                 key,
                 "`healthcheck`",
-                &["test", "disable", "interval", "timeout", "retries", "start_period", "start_interval"],
+                &[
+                    "test",
+                    "disable",
+                    "interval",
+                    "timeout",
+                    "retries",
+                    "start_period",
+                    "start_interval",
+                ],
             ),
         }
     }
@@ -731,7 +930,9 @@ fn attachment(name: &str, place: &Place) -> NetworkAttachment {
 fn networks(node: &Node, cx: &mut Context) -> Vec<NetworkAttachment> {
     let Value::Mapping(entries) = &node.value else {
         let names = cx.strings(node, "`networks`").into_iter();
-        return names.map(|name| attachment(&name.value, &name.place)).collect();
+        return names
+            .map(|name| attachment(&name.value, &name.place))
+            .collect();
     };
     let mut all = Vec::new();
     for (key, value) in entries {
@@ -743,7 +944,10 @@ fn networks(node: &Node, cx: &mut Context) -> Vec<NetworkAttachment> {
                 "ipv4_address" => network.ipv4_address = cx.string(value, "`ipv4_address`"),
                 "ipv6_address" | "link_local_ips" | "mac_address" | "priority" | "gw_priority"
                 | "driver_opts" | "interface_name" => {
-                    cx.warn(place, format!("envsim does not use `{key}` of a network yet"));
+                    cx.warn(
+                        place,
+                        format!("envsim does not use `{key}` of a network yet"),
+                    );
                 }
                 _ if key.starts_with("x-") => {}
                 _ => cx.unknown_key(
@@ -768,8 +972,11 @@ fn network_mode(node: &Node, cx: &mut Context) -> Option<At<NetworkMode>> {
         _ => match text.strip_prefix("service:") {
             Some(service) => NetworkMode::Service(service.to_owned()),
             None => {
-                cx.error(&node.place, format!("envsim does not know the network mode `{text}`")).help =
-                    Some("`bridge`, `host`, `none` or `service:NAME`".to_owned());
+                cx.error(
+                    &node.place,
+                    format!("envsim does not know the network mode `{text}`"),
+                )
+                .help = Some("`bridge`, `host`, `none` or `service:NAME`".to_owned());
                 return None;
             }
         },
@@ -808,7 +1015,9 @@ fn ulimits(node: &Node, cx: &mut Context) -> Vec<(String, i64, i64)> {
         let (soft, hard) = match &value.value {
             Value::Mapping(_) => {
                 let mut limit = |key: &str| {
-                    value.get(key).and_then(|node| cx.integer::<i64>(node, "a limit"))
+                    value
+                        .get(key)
+                        .and_then(|node| cx.integer::<i64>(node, "a limit"))
                 };
                 (limit("soft"), limit("hard"))
             }
@@ -839,14 +1048,24 @@ fn deploy(node: &Node, service: &mut Service, cx: &mut Context) {
             }
             "replicas" | "mode" | "endpoint_mode" | "labels" | "placement" | "restart_policy"
             | "rollback_config" | "update_config" => {
-                cx.warn(place, format!("envsim does not use `{key}` of `deploy` yet"));
+                cx.warn(
+                    place,
+                    format!("envsim does not use `{key}` of `deploy` yet"),
+                );
             }
             _ if key.starts_with("x-") => {}
             _ => cx.unknown_key(
                 place,
                 key,
                 "`deploy`",
-                &["resources", "replicas", "mode", "placement", "restart_policy", "update_config"],
+                &[
+                    "resources",
+                    "replicas",
+                    "mode",
+                    "placement",
+                    "restart_policy",
+                    "update_config",
+                ],
             ),
         }
     }
@@ -893,12 +1112,19 @@ fn watch_rule(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<WatchR
                     Some("sync") => Some(WatchAction::Sync),
                     Some("sync+restart") => Some(WatchAction::SyncAndRestart),
                     Some("sync+exec") => {
-                        cx.error(&value.place, "`sync+exec` is not supported by this version of envsim")
-                            .help = Some("use `sync+restart`".to_owned());
+                        cx.error(
+                            &value.place,
+                            "`sync+exec` is not supported by this version of envsim",
+                        )
+                        .help = Some("use `sync+restart`".to_owned());
                         return None;
                     }
                     _ => {
-                        cx.wrong(value, "`action`", "`rebuild`, `restart`, `sync` or `sync+restart`");
+                        cx.wrong(
+                            value,
+                            "`action`",
+                            "`rebuild`, `restart`, `sync` or `sync+restart`",
+                        );
                         return None;
                     }
                 };
@@ -909,7 +1135,9 @@ fn watch_rule(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<WatchR
             }
             "ignore" => rule.ignore = cx.plain_strings(value, "`ignore`"),
             "include" => rule.include = cx.plain_strings(value, "`include`"),
-            "initial_sync" => rule.initial_sync = cx.boolean(value, "`initial_sync`").unwrap_or_default(),
+            "initial_sync" => {
+                rule.initial_sync = cx.boolean(value, "`initial_sync`").unwrap_or_default()
+            }
             "exec" => {
                 cx.warn(place, "envsim does not use `exec` of a watch rule yet");
             }
@@ -918,7 +1146,15 @@ fn watch_rule(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<WatchR
                 place,
                 key,
                 "a watch rule",
-                &["path", "action", "target", "ignore", "include", "initial_sync", "exec"],
+                &[
+                    "path",
+                    "action",
+                    "target",
+                    "ignore",
+                    "include",
+                    "initial_sync",
+                    "exec",
+                ],
             ),
         }
     }
@@ -930,7 +1166,10 @@ fn watch_rule(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<WatchR
     rule.action = action;
     let syncs = matches!(rule.action, WatchAction::Sync | WatchAction::SyncAndRestart);
     if syncs && rule.target.is_none() {
-        cx.error(&rule.place.clone(), "a sync rule needs its `target`, the path in the container");
+        cx.error(
+            &rule.place.clone(),
+            "a sync rule needs its `target`, the path in the container",
+        );
         return None;
     }
     Some(rule)

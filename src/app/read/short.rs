@@ -72,7 +72,12 @@ pub fn range(text: &str) -> Result<Vec<u16>, String> {
 }
 
 /// Reads `[SOURCE:]TARGET[:MODE]`. A source that begins with `.`, `/` or `~` is a path.
-pub fn volume(text: &str, base: &Path, home: Option<&Path>, place: &Place) -> Result<Mount, String> {
+pub fn volume(
+    text: &str,
+    base: &Path,
+    home: Option<&Path>,
+    place: &Place,
+) -> Result<Mount, String> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, mode) = match *parts {
         [target] => (None, target, ""),
@@ -82,7 +87,9 @@ pub fn volume(text: &str, base: &Path, home: Option<&Path>, place: &Place) -> Re
         _ => return Err(format!("`{text}` is not `[SOURCE:]TARGET[:MODE]`")),
     };
     if !target.starts_with('/') {
-        return Err(format!("the path in the container, `{target}`, must begin with `/`"));
+        return Err(format!(
+            "the path in the container, `{target}`, must begin with `/`"
+        ));
     }
     let options: Vec<&str> = mode.split(',').collect();
     let kind = match source {
@@ -150,9 +157,14 @@ mod tests {
         Place::start_of("compose.yaml")
     }
 
-    fn read(text: &str) -> Result<Vec<(Option<String>, Option<u16>, u16)>, String> {
+    type Read = Vec<(Option<String>, Option<u16>, u16)>;
+
+    fn read(text: &str) -> Result<Read, String> {
         let ports = ports(text, &place())?;
-        Ok(ports.into_iter().map(|p| (p.host_ip, p.published, p.target)).collect())
+        Ok(ports
+            .into_iter()
+            .map(|p| (p.host_ip, p.published, p.target))
+            .collect())
     }
 
     #[test]
@@ -160,7 +172,10 @@ mod tests {
         let ip = |text: &str| Some(text.to_owned());
         assert_eq!(read("3000"), Ok(vec![(None, None, 3000)]));
         assert_eq!(read("8080:80"), Ok(vec![(None, Some(8080), 80)]));
-        assert_eq!(read("127.0.0.1:8080:80"), Ok(vec![(ip("127.0.0.1"), Some(8080), 80)]));
+        assert_eq!(
+            read("127.0.0.1:8080:80"),
+            Ok(vec![(ip("127.0.0.1"), Some(8080), 80)])
+        );
         assert_eq!(read("127.0.0.1::80"), Ok(vec![(ip("127.0.0.1"), None, 80)]));
         assert_eq!(
             read("90-91:80-81/udp"),

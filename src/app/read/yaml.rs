@@ -96,10 +96,7 @@ pub fn parse(text: &str, cx: &mut Context) -> Option<Node> {
                 }
             },
             Event::DocumentStart(_) if root.is_some() => {
-                cx.warn(
-                    &place,
-                    "a second YAML document begins here; it is not read",
-                );
+                cx.warn(&place, "a second YAML document begins here; it is not read");
                 return root;
             }
             _ => None,
@@ -222,7 +219,11 @@ mod tests {
         cx.enter("compose.yaml", text);
         let node = parse(text, &mut cx);
         let messages = cx.problems.0.iter().map(|p| {
-            let place = p.place.as_ref().map(ToString::to_string).unwrap_or_default();
+            let place = p
+                .place
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             format!("{place} {}", p.message)
         });
         (node, messages.collect())
@@ -270,8 +271,17 @@ mod tests {
     fn a_scalar_knows_its_columns() {
         let (node, _) = read("services:\n  web:\n    image: \"nginx:1\"\n");
         let node = node.unwrap();
-        let image = node.get("services").unwrap().get("web").unwrap().get("image").unwrap();
-        assert_eq!((image.place.line, image.place.column, image.place.end_column), (3, 12, 21));
+        let image = node
+            .get("services")
+            .unwrap()
+            .get("web")
+            .unwrap()
+            .get("image")
+            .unwrap();
+        assert_eq!(
+            (image.place.line, image.place.column, image.place.end_column),
+            (3, 12, 21)
+        );
         let tag = image.place_within(6..7);
         assert_eq!((tag.column, tag.end_column), (19, 20));
     }

@@ -1,5 +1,5 @@
 //! Service names used as network hosts.
 
-pub mod service_host_in_source;
 pub mod service_host_in_environment;
+pub mod service_host_in_source;
 pub mod service_lookup_failed;

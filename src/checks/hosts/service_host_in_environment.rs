@@ -16,10 +16,7 @@ use crate::mask::mask;
 use crate::scan::hosts_in_value;
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "H002",
@@ -54,7 +51,14 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
                 let target = names.iter().find(|(name, _)| *name == found.host);
                 let target = target.map_or(&*found.host, |(_, service)| &**service);
                 let place = within(&candidate, found.start, found.end);
-                findings.push(finding(evidence, service, &candidate, &found.host, target, &place));
+                findings.push(finding(
+                    evidence,
+                    service,
+                    &candidate,
+                    &found.host,
+                    target,
+                    &place,
+                ));
             }
         }
     }
@@ -69,18 +73,28 @@ fn candidates(service: &Service) -> Vec<Candidate<'_>> {
         what: format!("the variable `{}`", variable.name),
     });
     // `-h` and `db` mean something only together, so the words of a command are read as one line.
-    let commands = [("command", &service.command), ("entrypoint", &service.entrypoint)]
-        .into_iter()
-        .filter_map(|(key, words)| words.as_ref().map(|words| (key, words)))
-        .map(|(key, words)| Candidate {
-            key: "",
-            value: words.value.join(" ").into(),
-            place: &words.place,
-            what: format!("`{key}`"),
-        });
+    let commands = [
+        ("command", &service.command),
+        ("entrypoint", &service.entrypoint),
+    ]
+    .into_iter()
+    .filter_map(|(key, words)| words.as_ref().map(|words| (key, words)))
+    .map(|(key, words)| Candidate {
+        key: "",
+        value: words.value.join(" ").into(),
+        place: &words.place,
+        what: format!("`{key}`"),
+    });
     let checks = service.healthcheck.iter().map(|check| Candidate {
         key: "",
-        value: check.test.iter().skip(1).cloned().collect::<Vec<_>>().join(" ").into(),
+        value: check
+            .test
+            .iter()
+            .skip(1)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .into(),
         place: &check.place,
         what: "the health check".to_owned(),
     });

@@ -14,10 +14,7 @@ use crate::evidence::{Evidence, HostInFile, Kind};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "H001",
@@ -38,11 +35,14 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
 
 fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
     let host = &seen.host;
-    let value = seen.variable.as_ref().and_then(|name| production_value(evidence, seen, name));
+    let value = seen
+        .variable
+        .as_ref()
+        .and_then(|name| production_value(evidence, seen, name));
     let message = match &seen.variable {
-        None => format!(
-            "`{host}` is written as a host, and no container of an ECS task can resolve it"
-        ),
+        None => {
+            format!("`{host}` is written as a host, and no container of an ECS task can resolve it")
+        }
         Some(variable) => format!(
             "`{host}` is the host used when `{variable}` is not set, and no container of an ECS task can resolve it"
         ),
@@ -53,7 +53,9 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
             seen.target
         ),
         (Some(variable), true) => {
-            format!("production sets `{variable}`; without a default a forgotten variable fails at once instead")
+            format!(
+                "production sets `{variable}`; without a default a forgotten variable fails at once instead"
+            )
         }
         (Some(variable), false) => format!(
             "set `{variable}` for production under `x-envsim.prod.environment`; for `{}` in the same task the host is {TASK_LOOPBACK}",
@@ -65,7 +67,11 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
         .data("host", &**host)
         .data("target", &*seen.target)
         .data("services", seen.services.clone())
-        .proof(format!("the file is in the image of {}: {}", list(&seen.services), seen.via));
+        .proof(format!(
+            "the file is in the image of {}: {}",
+            list(&seen.services),
+            seen.via
+        ));
     if let Some(service) = seen.services.first() {
         finding = finding.service(service);
     }
@@ -85,7 +91,11 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
 }
 
 /// The production value of `variable` in one of the services that hold the file.
-fn production_value<'a>(evidence: &'a Evidence, seen: &HostInFile, variable: &str) -> Option<&'a str> {
+fn production_value<'a>(
+    evidence: &'a Evidence,
+    seen: &HostInFile,
+    variable: &str,
+) -> Option<&'a str> {
     seen.services
         .iter()
         .filter_map(|service| evidence.prod.services.get(service))

@@ -9,10 +9,7 @@ use crate::evidence::{Evidence, Kind, Lookup, LookupOutcome};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "H003",
@@ -42,7 +39,8 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
         let mut askers: Vec<&str> = lookups.iter().filter_map(|l| l.asker.as_deref()).collect();
         askers.sort_unstable();
         askers.dedup();
-        let message = format!("the running task looked up `{host}`, which exists on a Docker network only");
+        let message =
+            format!("the running task looked up `{host}`, which exists on a Docker network only");
         let help = format!(
             "let the container take the address from its environment; for `{target}` in the same task the host is {TASK_LOOPBACK}"
         );
@@ -50,13 +48,20 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
             .data("host", &*host)
             .data("target", &*target)
             .data("askers", askers.clone())
-            .data("count", lookups.iter().map(|lookup| lookup.count).sum::<u64>())
+            .data(
+                "count",
+                lookups.iter().map(|lookup| lookup.count).sum::<u64>(),
+            )
             .data("types", types(&lookups))
             .proof(sentence);
         if let Some(asker) = askers.first() {
             finding = finding.service(asker);
         }
-        for seen in evidence.hosts_in_files.iter().filter(|seen| seen.host == host) {
+        for seen in evidence
+            .hosts_in_files
+            .iter()
+            .filter(|seen| seen.host == host)
+        {
             let asked = askers.is_empty() || seen.services.iter().any(|s| askers.contains(&&**s));
             if asked {
                 finding = finding.at(&seen.place, &seen.text);

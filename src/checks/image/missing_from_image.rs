@@ -11,10 +11,7 @@ use crate::evidence::{Evidence, Kind, MissingFile, MountSeen};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "E001",
@@ -39,7 +36,13 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
 
 /// A stock image: the mount is all there is of the code.
 fn whole(mount: &MountSeen) -> Finding {
-    let MountSeen { service, source, target, image, .. } = mount;
+    let MountSeen {
+        service,
+        source,
+        target,
+        image,
+        ..
+    } = mount;
     let message = format!(
         "`{target}` of `{service}` exists only through the bind mount of `{source}`: the image `{image}` does not have it, and ECS refuses the mount"
     );
@@ -52,9 +55,14 @@ fn whole(mount: &MountSeen) -> Finding {
         .data("path", &**source)
         .data("target", &**target)
         .data("files", mount.files)
-        .proof(format!("`{service}` has no `build`, and its image was not made from these files"));
+        .proof(format!(
+            "`{service}` has no `build`, and its image was not made from these files"
+        ));
     mount.missing.iter().take(3).fold(finding, |finding, file| {
-        finding.proof(format!("not in the image: {} ({})", file.target, file.reason))
+        finding.proof(format!(
+            "not in the image: {} ({})",
+            file.target, file.reason
+        ))
     })
 }
 
@@ -68,14 +76,21 @@ fn one(mount: &MountSeen, file: &MissingFile) -> Finding {
         "copy `{}` to `{}` in the Dockerfile{}, or stop needing it in production",
         file.path,
         file.target,
-        if file.reason.contains("ignore") { " and take it out of the ignore file" } else { "" }
+        if file.reason.contains("ignore") {
+            " and take it out of the ignore file"
+        } else {
+            ""
+        }
     );
     let mut finding = Finding::new(&INFO, message, help)
         .service(service)
         .at(&mount.place, &mount.text)
         .data("path", &*file.path)
         .data("target", &*file.target)
-        .proof(format!("the image `{image}` has nothing at `{}`: {}", file.target, file.reason));
+        .proof(format!(
+            "the image `{image}` has nothing at `{}`: {}",
+            file.target, file.reason
+        ));
     // What is mounted by itself is meant to be there; of a whole directory some files may not be.
     if file.target != mount.target {
         finding.severity = Severity::Warning;

@@ -5,10 +5,7 @@ use crate::evidence::{Evidence, Kind};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "P002",
@@ -28,11 +25,17 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
         let (message, dev) = match &probe.dev {
             Some(dev) if dev.passed => continue,
             Some(dev) => (
-                format!("\u{201c}{}\u{201d} fails in dev and in production ({})", probe.name, probe.action),
+                format!(
+                    "\u{201c}{}\u{201d} fails in dev and in production ({})",
+                    probe.name, probe.action
+                ),
                 Some(dev),
             ),
             None => (
-                format!("\u{201c}{}\u{201d} fails in production ({})", probe.name, probe.action),
+                format!(
+                    "\u{201c}{}\u{201d} fails in production ({})",
+                    probe.name, probe.action
+                ),
                 None,
             ),
         };
@@ -47,7 +50,9 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
             .data("prod", &*prod.answer)
             .proof(format!("prod: {}", prod.answer));
         if let Some(dev) = dev {
-            finding = finding.data("dev", &*dev.answer).proof(format!("dev: {}", dev.answer));
+            finding = finding
+                .data("dev", &*dev.answer)
+                .proof(format!("dev: {}", dev.answer));
         }
         findings.push(finding);
     }

@@ -8,10 +8,7 @@ use crate::evidence::{ContainerEnd, ContainerSeen, Evidence, Kind};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "T007",
@@ -30,14 +27,19 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
         return Vec::new();
     };
     let containers = task.containers.iter().filter(|seen| seen.essential);
-    containers.filter_map(|seen| finding(evidence, seen)).collect()
+    containers
+        .filter_map(|seen| finding(evidence, seen))
+        .collect()
 }
 
 fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
     let service = &seen.service;
     let (what, code) = match &seen.end {
         ContainerEnd::Running => return None,
-        ContainerEnd::Exited { out_of_memory: true, code } => (
+        ContainerEnd::Exited {
+            out_of_memory: true,
+            code,
+        } => (
             "OutOfMemoryError: Container killed due to memory usage".to_owned(),
             Some(*code),
         ),
@@ -45,14 +47,20 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
         ContainerEnd::NotStarted { reason } => (reason.clone(), None),
     };
     let message = match code {
-        Some(_) => format!("the essential container `{service}` exited ({what}), so ECS stops the whole task"),
-        None => format!("the essential container `{service}` was never started ({what}), so ECS stops the whole task"),
+        Some(_) => format!(
+            "the essential container `{service}` exited ({what}), so ECS stops the whole task"
+        ),
+        None => format!(
+            "the essential container `{service}` was never started ({what}), so ECS stops the whole task"
+        ),
     };
     let help = match code {
         Some(0) => format!(
             "a container that is done after its work needs `x-envsim.essential: false` (in ECS: `essential: false`) on `{service}`"
         ),
-        _ => format!("see the last lines of `{service}` below; on ECS the service would start a new task again and again"),
+        _ => format!(
+            "see the last lines of `{service}` below; on ECS the service would start a new task again and again"
+        ),
     };
     let mut finding = Finding::new(&INFO, message, help).service(service);
     if let Some(written) = evidence.prod.services.get(service) {
@@ -62,7 +70,11 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
         finding = finding.data("exit_code", code);
     }
     finding = finding.data("reason", &*what);
-    if let Some(reason) = evidence.task.as_ref().and_then(|task| task.stopped_reason.as_ref()) {
+    if let Some(reason) = evidence
+        .task
+        .as_ref()
+        .and_then(|task| task.stopped_reason.as_ref())
+    {
         finding = finding.proof(format!("task stopped: {reason}"));
     }
     let from = seen.last_lines.len().saturating_sub(LINES);

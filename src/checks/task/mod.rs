@@ -1,4 +1,4 @@
 //! Containers that share one task.
 
-pub mod port_clash;
 pub mod essential_container_exited;
+pub mod port_clash;

@@ -15,10 +15,7 @@ use crate::evidence::{ContainerEnd, Evidence};
 use crate::finding::{Finding, RuleInfo, Severity};
 
 /// The rule.
-pub const RULE: Rule = Rule {
-    info: &INFO,
-    check,
-};
+pub const RULE: Rule = Rule { info: &INFO, check };
 
 static INFO: RuleInfo = RuleInfo {
     code: "T001",
@@ -45,7 +42,9 @@ impl Claim {
         match self {
             Self::Exposed => format!("the image of `{service}` exposes {port}"),
             Self::Declared => format!("the Compose file declares {port} for `{service}`"),
-            Self::Listening => format!("in dev, `{service}` listens on {port} in a namespace of its own"),
+            Self::Listening => {
+                format!("in dev, `{service}` listens on {port} in a namespace of its own")
+            }
         }
     }
 }
@@ -55,7 +54,10 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
     for (port, services) in claims(evidence) {
         let lost = loser(evidence, port, &services);
         // Two EXPOSE lines prove nothing: many images expose a port that the command does not use.
-        let certain = services.values().filter(|claim| **claim > Claim::Exposed).count();
+        let certain = services
+            .values()
+            .filter(|claim| **claim > Claim::Exposed)
+            .count();
         let proven = certain >= 2 || lost.is_some();
         if services.len() < 2 || !(proven || evidence.dev_listeners.is_none()) {
             continue;
@@ -72,11 +74,19 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
 fn claims(evidence: &Evidence) -> BTreeMap<u16, BTreeMap<String, Claim>> {
     let mut claims: BTreeMap<u16, BTreeMap<String, Claim>> = BTreeMap::new();
     let mut claim = |port: u16, service: &str, claim: Claim| {
-        let known = claims.entry(port).or_default().entry(service.to_owned()).or_insert(claim);
+        let known = claims
+            .entry(port)
+            .or_default()
+            .entry(service.to_owned())
+            .or_insert(claim);
         *known = claim.max(*known);
     };
     for service in evidence.prod.services.values() {
-        for port in service.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
+        for port in service
+            .ports
+            .iter()
+            .filter(|port| port.protocol == Protocol::Tcp)
+        {
             claim(port.target, &service.name, Claim::Declared);
         }
         for port in &service.expose {
@@ -101,18 +111,29 @@ fn loser<'a>(
     services: &BTreeMap<String, Claim>,
 ) -> Option<(&'a str, &'a str)> {
     let task = evidence.task.as_ref()?;
-    task.containers.iter().filter(|seen| services.contains_key(&seen.service)).find_map(|seen| {
-        let line = seen.last_lines.iter().find(|line| in_use(line, port, services.len()))?;
-        Some((&*seen.service, &**line))
-    })
+    task.containers
+        .iter()
+        .filter(|seen| services.contains_key(&seen.service))
+        .find_map(|seen| {
+            let line = seen
+                .last_lines
+                .iter()
+                .find(|line| in_use(line, port, services.len()))?;
+            Some((&*seen.service, &**line))
+        })
 }
 
 /// Whether a log line says that `port` is taken.
 fn in_use(line: &str, port: u16, rivals: usize) -> bool {
     let lower = line.to_lowercase();
-    let taken = ["address already in use", "eaddrinuse", "address in use", "port is already in use"]
-        .iter()
-        .any(|text| lower.contains(text));
+    let taken = [
+        "address already in use",
+        "eaddrinuse",
+        "address in use",
+        "port is already in use",
+    ]
+    .iter()
+    .any(|text| lower.contains(text));
     let digits = port.to_string();
     let named = line
         .split(|c: char| !c.is_ascii_digit())
@@ -139,9 +160,10 @@ fn finding(
         "let one of {} listen on another port, and change `ports`, probes and callers to it",
         list(&names)
     );
-    let mut finding = Finding::new(&INFO, message, help)
-        .data("port", port)
-        .data("services", names.iter().map(|name| (*name).clone()).collect::<Vec<_>>());
+    let mut finding = Finding::new(&INFO, message, help).data("port", port).data(
+        "services",
+        names.iter().map(|name| (*name).clone()).collect::<Vec<_>>(),
+    );
     if !proven {
         finding.severity = Severity::Warning;
     }
@@ -155,7 +177,10 @@ fn finding(
         finding = finding
             .service(service)
             .proof(format!("in the task, `{service}` lost it: {line}"));
-        let seen = evidence.task.as_ref().and_then(|task| task.container(service));
+        let seen = evidence
+            .task
+            .as_ref()
+            .and_then(|task| task.container(service));
         if let Some(ContainerEnd::Exited { code, .. }) = seen.map(|seen| &seen.end) {
             finding = finding.proof(format!("`{service}` then exited with code {code}"));
         }
@@ -168,7 +193,9 @@ fn place(app: &App, service: &str, port: u16) -> Option<Place> {
     let service = app.services.get(service)?;
     let ports = service.ports.iter().find(|written| written.target == port);
     let exposed = service.expose.iter().find(|written| written.value == port);
-    let written = ports.map(|port| &port.place).or(exposed.map(|port| &port.place));
+    let written = ports
+        .map(|port| &port.place)
+        .or(exposed.map(|port| &port.place));
     Some(written.unwrap_or(&service.place).clone())
 }
 
@@ -178,9 +205,21 @@ mod tests {
 
     #[test]
     fn a_log_line_about_the_port_is_recognised() {
-        assert!(in_use("Error: listen EADDRINUSE: address already in use :::3000", 3000, 2));
-        assert!(in_use("OSError: [Errno 98] Address already in use", 8000, 2));
-        assert!(!in_use("listen EADDRINUSE: address already in use :::3001", 3000, 2));
+        assert!(in_use(
+            "Error: listen EADDRINUSE: address already in use :::3000",
+            3000,
+            2
+        ));
+        assert!(in_use(
+            "OSError: [Errno 98] Address already in use",
+            8000,
+            2
+        ));
+        assert!(!in_use(
+            "listen EADDRINUSE: address already in use :::3001",
+            3000,
+            2
+        ));
         assert!(!in_use("listening on 3000", 3000, 2));
     }
 }

@@ -44,7 +44,8 @@ impl Matcher {
         if below.split('/').any(|part| ALWAYS_IGNORED.contains(&part)) {
             return None;
         }
-        let excluded = |ignore: &Ignore, path: &str| ignore.decide(path).is_ok_and(|verdict| verdict.excluded);
+        let excluded =
+            |ignore: &Ignore, path: &str| ignore.decide(path).is_ok_and(|verdict| verdict.excluded);
         if excluded(&self.ignore, &below) {
             return None;
         }
@@ -71,8 +72,12 @@ impl Matcher {
             include: None,
             ..self.clone()
         };
-        let below = directory.strip_prefix(&self.rule.path).map(|below| below.to_string_lossy().into_owned());
-        let reopened = below.as_ref().is_ok_and(|below| !self.ignore.may_prune(below));
+        let below = directory
+            .strip_prefix(&self.rule.path)
+            .map(|below| below.to_string_lossy().into_owned());
+        let reopened = below
+            .as_ref()
+            .is_ok_and(|below| !self.ignore.may_prune(below));
         !reopened && without_include.relevant(directory).is_none()
     }
 

@@ -46,7 +46,10 @@ impl Source {
             // The receiver is gone only when the run is over.
             let _ = sender.send(event);
         });
-        let root = matchers.first().map(|matcher| matcher.rule.path.clone()).unwrap_or_default();
+        let root = matchers
+            .first()
+            .map(|matcher| matcher.rule.path.clone())
+            .unwrap_or_default();
         let watcher = watcher.map_err(|error| failed(&root, &error))?;
         let mut source = Self {
             watcher,
@@ -54,7 +57,11 @@ impl Source {
             matchers,
             pending: Vec::new(),
         };
-        let roots: Vec<PathBuf> = source.matchers.iter().map(|matcher| matcher.rule.path.clone()).collect();
+        let roots: Vec<PathBuf> = source
+            .matchers
+            .iter()
+            .map(|matcher| matcher.rule.path.clone())
+            .collect();
         for root in roots {
             if root.is_dir() {
                 source.walk(&root, false)?;
@@ -64,7 +71,8 @@ impl Source {
             } else {
                 return Err(WatchError {
                     path: root,
-                    reason: "there is no such file or directory; correct `path` of the watch rule".to_owned(),
+                    reason: "there is no such file or directory; correct `path` of the watch rule"
+                        .to_owned(),
                 });
             }
         }
@@ -91,7 +99,10 @@ impl Source {
         }
         let may_be_new = matches!(
             event.kind,
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both | RenameMode::Any))
+            EventKind::Create(_)
+                | EventKind::Modify(ModifyKind::Name(
+                    RenameMode::To | RenameMode::Both | RenameMode::Any
+                ))
         );
         for path in event.paths {
             if may_be_new && path.is_dir() {
@@ -117,7 +128,9 @@ impl Source {
             return Ok(()); // gone again, or not ours to read
         };
         for entry in entries.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             if kind.is_dir() {
                 self.walk(&entry.path(), report)?;
             } else if report {
@@ -129,7 +142,9 @@ impl Source {
 
     fn add(&mut self, directory: &Path) -> Result<(), WatchError> {
         match self.watcher.watch(directory, RecursiveMode::NonRecursive) {
-            Err(error) if !matches!(error.kind, notify::ErrorKind::PathNotFound) => Err(failed(directory, &error)),
+            Err(error) if !matches!(error.kind, notify::ErrorKind::PathNotFound) => {
+                Err(failed(directory, &error))
+            }
             _ => Ok(()),
         }
     }

@@ -13,7 +13,10 @@ const SHOWN: usize = 160;
 pub fn describe(action: &ProbeAction) -> String {
     match action {
         ProbeAction::Http(request, _) => {
-            format!("{} {} on port {}", request.method, request.path, request.port)
+            format!(
+                "{} {} on port {}",
+                request.method, request.path, request.port
+            )
         }
         ProbeAction::Tcp { port } => format!("a connection to port {port}"),
         ProbeAction::Command(words) => format!("the command `{}`", words.join(" ")),
@@ -54,7 +57,10 @@ pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
             text = format!("{text}; the body was: {body}");
         }
     }
-    Attempt { passed, answer: text }
+    Attempt {
+        passed,
+        answer: text,
+    }
 }
 
 /// Judges a request without an answer. A server that speaks something else than HTTP is there all
@@ -86,7 +92,11 @@ pub fn connection(result: Result<(), String>) -> Attempt {
 pub fn command(code: i64, stdout: &str, stderr: &str) -> Attempt {
     let passed = code == 0;
     let mut answer = format!("exit code {code}");
-    let output = if stderr.trim().is_empty() { stdout } else { stderr };
+    let output = if stderr.trim().is_empty() {
+        stdout
+    } else {
+        stderr
+    };
     if !passed && !output.trim().is_empty() {
         answer = format!("{answer}: {}", shorten(output));
     }
@@ -103,7 +113,13 @@ fn failed(answer: String) -> Attempt {
 /// The first path at which `body` does not hold what `part` asks for. Mappings may have more keys;
 /// lists must be as long and hold the parts in order.
 fn differs(part: &Value, body: &Value, path: &str) -> Option<String> {
-    let shown = || if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    let shown = || {
+        if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path.to_owned()
+        }
+    };
     match (part, body) {
         (Value::Object(part), Value::Object(body)) => part.iter().find_map(|(key, value)| {
             let path = format!("{path}/{key}");
@@ -159,7 +175,11 @@ mod tests {
         assert!(answer(&body, &expect(json), false).passed);
         let json = serde_json::json!({"items": [{"text": "b"}]});
         let attempt = answer(&body, &expect(json), false);
-        assert!(attempt.answer.contains("`/items/0/text`"), "{}", attempt.answer);
+        assert!(
+            attempt.answer.contains("`/items/0/text`"),
+            "{}",
+            attempt.answer
+        );
     }
 
     #[test]

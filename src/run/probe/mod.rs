@@ -93,7 +93,7 @@ async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
             None => unreachable(request.port),
             Some(address) => {
                 let answer = tokio::time::timeout(ATTEMPT, http::ask(request, address)).await;
-                match answer.unwrap_or_else(|_| Err(http::Failure::Silent(ATTEMPT))) {
+                match answer.unwrap_or(Err(http::Failure::Silent(ATTEMPT))) {
                     Ok(answer) => judge::answer(&answer, expect, probe.inferred),
                     Err(failure) => judge::failure(&failure, probe.inferred),
                 }
@@ -121,7 +121,11 @@ async fn command(session: &Session, probe: &Probe, words: &[String], targets: &T
         ..ExecSpec::default()
     };
     match session.engine.exec(id, spec).await {
-        Ok(result) => judge::command(result.exit_code, &result.stdout_text(), &result.stderr_text()),
+        Ok(result) => judge::command(
+            result.exit_code,
+            &result.stdout_text(),
+            &result.stderr_text(),
+        ),
         Err(error) => failed(error.to_string()),
     }
 }

@@ -26,8 +26,17 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, code, stdout, stderr, took } = self;
-        write!(out, "$ {command}\nexit code {code:?} after {took:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+            took,
+        } = self;
+        write!(
+            out,
+            "$ {command}\nexit code {code:?} after {took:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 
@@ -43,7 +52,10 @@ impl Outcome {
     #[track_caller]
     pub fn says(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "expected `{text}` on stderr\n{self}");
+            assert!(
+                self.stderr.contains(text),
+                "expected `{text}` on stderr\n{self}"
+            );
         }
         self
     }
@@ -51,14 +63,21 @@ impl Outcome {
     /// Fails the test unless stdout holds `text`.
     #[track_caller]
     pub fn prints(&self, text: &str) -> &Self {
-        assert!(self.stdout.contains(text), "expected `{text}` on stdout\n{self}");
+        assert!(
+            self.stdout.contains(text),
+            "expected `{text}` on stdout\n{self}"
+        );
         self
     }
 
     /// Fails the test unless exactly one error was told.
     #[track_caller]
     pub fn tells_one_error(&self) -> &Self {
-        let errors = self.stderr.lines().filter(|line| line.starts_with("error")).count();
+        let errors = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error"))
+            .count();
         assert_eq!(errors, 1, "expected one error on stderr\n{self}");
         self
     }
@@ -66,7 +85,8 @@ impl Outcome {
     /// Stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self}"))
     }
 }
 
@@ -83,8 +103,13 @@ impl Running {
     /// Starts it.
     pub fn start(command: &mut Command) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let words: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words: Vec<_> = words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command can be started");
         Self {
             command: words.join(" "),
@@ -130,7 +155,10 @@ impl Running {
     /// Ctrl-C.
     pub fn interrupt(&self) {
         let kill = format!("kill -INT {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status().expect("sh can be started");
+        let status = Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .expect("sh can be started");
         assert!(status.success(), "{kill}");
     }
 
@@ -142,15 +170,21 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn finish(mut self) -> Outcome {
-        let end = Instant::now() + DEADLINE;
+    pub fn finish(self) -> Outcome {
+        self.finish_within(DEADLINE)
+    }
+
+    /// Waits for its end for so long.
+    #[track_caller]
+    pub fn finish_within(mut self, deadline: Duration) -> Outcome {
+        let end = Instant::now() + deadline;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
                 break status;
             }
             if Instant::now() > end {
                 let seen = self.seen(None);
-                panic!("it did not end within {DEADLINE:?}\n{seen}");
+                panic!("it did not end within {deadline:?}\n{seen}");
             }
             std::thread::sleep(POLL / 5);
         };
@@ -191,10 +225,15 @@ impl Reader {
         let thread = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-                sink.lock().expect("no reader panics").extend_from_slice(&buffer[..read]);
+                sink.lock()
+                    .expect("no reader panics")
+                    .extend_from_slice(&buffer[..read]);
             }
         });
-        Self { bytes, thread: Some(thread) }
+        Self {
+            bytes,
+            thread: Some(thread),
+        }
     }
 
     fn text(&self) -> String {
@@ -202,7 +241,9 @@ impl Reader {
     }
 
     fn join(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         until("the end of a pipe", || thread.is_finished().then_some(()));
     }
 }

@@ -15,12 +15,19 @@ impl Eye {
     /// `ENVSIM_REQUIRE_ENGINE=1`.
     #[track_caller]
     pub fn open() -> Option<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         match runtime.block_on(Engine::connect()) {
             Ok(engine) => Some(Self { runtime, engine }),
             Err(error) => {
-                let required = std::env::var("ENVSIM_REQUIRE_ENGINE").is_ok_and(|value| value == "1");
-                assert!(!required, "ENVSIM_REQUIRE_ENGINE=1 and no engine answers: {error}");
+                let required =
+                    std::env::var("ENVSIM_REQUIRE_ENGINE").is_ok_and(|value| value == "1");
+                assert!(
+                    !required,
+                    "ENVSIM_REQUIRE_ENGINE=1 and no engine answers: {error}"
+                );
                 eprintln!("skipped: no engine answers: {error}");
                 None
             }
@@ -29,7 +36,9 @@ impl Eye {
 
     /// Containers of `project`, stopped ones too.
     pub fn containers(&self, project: &str) -> Vec<ListedContainer> {
-        self.runtime.block_on(self.engine.containers(&[(labels::PROJECT, project)], true)).expect("a list of containers")
+        self.runtime
+            .block_on(self.engine.containers(&[(labels::PROJECT, project)], true))
+            .expect("a list of containers")
     }
 
     /// State of the container of `service` in `mode`.
@@ -40,9 +49,14 @@ impl Eye {
             (labels::SERVICE, service),
             (labels::ROLE, "service"),
         ];
-        let found = self.runtime.block_on(self.engine.containers(&filter, true)).expect("a list of containers");
+        let found = self
+            .runtime
+            .block_on(self.engine.containers(&filter, true))
+            .expect("a list of containers");
         let id = &found.first()?.id;
-        self.runtime.block_on(self.engine.inspect(id)).expect("the state of a container")
+        self.runtime
+            .block_on(self.engine.inspect(id))
+            .expect("the state of a container")
     }
 
     /// Runs a command in a container and gives its exit code and stdout.
@@ -51,35 +65,66 @@ impl Eye {
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             ..ExecSpec::default()
         };
-        let result = self.runtime.block_on(self.engine.exec(container, spec)).expect("a command can be run");
+        let result = self
+            .runtime
+            .block_on(self.engine.exec(container, spec))
+            .expect("a command can be run");
         (result.exit_code, result.stdout_text())
     }
 
     /// Names of the volumes of `project`.
     pub fn volumes(&self, project: &str) -> Vec<String> {
-        let found = self.runtime.block_on(self.engine.volumes(&[(labels::PROJECT, project)])).expect("a list of volumes");
+        let found = self
+            .runtime
+            .block_on(self.engine.volumes(&[(labels::PROJECT, project)]))
+            .expect("a list of volumes");
         found.into_iter().map(|volume| volume.name).collect()
     }
 
     /// Tags of the images of `project`.
     pub fn images(&self, project: &str) -> Vec<String> {
-        let found = self.runtime.block_on(self.engine.images_with_labels(&[(labels::PROJECT, project)])).expect("a list of images");
-        found.into_iter().map(|image| image.tags.join(" ")).collect()
+        let found = self
+            .runtime
+            .block_on(
+                self.engine
+                    .images_with_labels(&[(labels::PROJECT, project)]),
+            )
+            .expect("a list of images");
+        found
+            .into_iter()
+            .map(|image| image.tags.join(" "))
+            .collect()
     }
 
     /// Containers and networks of `project`, each with a word what it is.
     pub fn running_parts(&self, project: &str) -> Vec<String> {
-        let networks = self.runtime.block_on(self.engine.networks(&[(labels::PROJECT, project)])).expect("a list of networks");
-        let networks = networks.into_iter().map(|network| format!("network {}", network.name));
-        let containers = self.containers(project).into_iter().map(|one| format!("container {}", one.name));
+        let networks = self
+            .runtime
+            .block_on(self.engine.networks(&[(labels::PROJECT, project)]))
+            .expect("a list of networks");
+        let networks = networks
+            .into_iter()
+            .map(|network| format!("network {}", network.name));
+        let containers = self
+            .containers(project)
+            .into_iter()
+            .map(|one| format!("container {}", one.name));
         containers.chain(networks).collect()
     }
 
     /// Everything of `project`, each with a word what it is.
     pub fn everything(&self, project: &str) -> Vec<String> {
         let mut all = self.running_parts(project);
-        all.extend(self.volumes(project).into_iter().map(|name| format!("volume {name}")));
-        all.extend(self.images(project).into_iter().map(|name| format!("image {name}")));
+        all.extend(
+            self.volumes(project)
+                .into_iter()
+                .map(|name| format!("volume {name}")),
+        );
+        all.extend(
+            self.images(project)
+                .into_iter()
+                .map(|name| format!("image {name}")),
+        );
         all
     }
 }

@@ -33,7 +33,10 @@ impl Project {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         Self {
-            directory: tempfile::Builder::new().prefix("envsim-it-").tempdir().expect("a temporary directory"),
+            directory: tempfile::Builder::new()
+                .prefix("envsim-it-")
+                .tempdir()
+                .expect("a temporary directory"),
             name: format!("it{}-{number}", std::process::id()),
             variables: Vec::new(),
             eye: None,
@@ -52,7 +55,8 @@ impl Project {
     /// Writes a file, with the directories it is in.
     pub fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.path(path);
-        std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory can be made");
+        std::fs::create_dir_all(path.parent().expect("a directory"))
+            .expect("a directory can be made");
         std::fs::write(path, content).expect("a file can be written");
         self
     }
@@ -64,7 +68,12 @@ impl Project {
 
     /// Copies a folder of `examples/` here.
     pub fn example(&self, name: &str) -> &Self {
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), self.directory.path());
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("examples")
+                .join(name),
+            self.directory.path(),
+        );
         self
     }
 
@@ -92,7 +101,9 @@ impl Project {
     /// The engine.
     #[track_caller]
     pub fn eye(&self) -> &Eye {
-        self.eye.as_ref().expect("the project was made with an engine")
+        self.eye
+            .as_ref()
+            .expect("the project was made with an engine")
     }
 
     /// Runs `envsim` in the project to its end.
@@ -124,7 +135,9 @@ impl Project {
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_envsim"));
-        command.current_dir(self.directory.path()).env("NO_COLOR", "1");
+        command
+            .current_dir(self.directory.path())
+            .env("NO_COLOR", "1");
         for name in FOREIGN {
             command.env_remove(name);
         }
@@ -144,7 +157,11 @@ impl Drop for Project {
         if let Ok(output) = ended
             && !output.status.success()
         {
-            eprintln!("`envsim down -v` of {} failed: {}", self.name, String::from_utf8_lossy(&output.stderr));
+            eprintln!(
+                "`envsim down -v` of {} failed: {}",
+                self.name,
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 }
