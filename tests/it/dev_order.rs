@@ -108,7 +108,8 @@ fn a_dependency_that_is_unhealthy_is_an_error_for_who_waits_for_it() {
     healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 1}
 ",
     );
-    let outcome = project.run(&["dev", "-d"]);
+    let running = project.spawn(&["dev", "-d"]);
+    let outcome = running.finish_within(Duration::from_secs(40));
     outcome
         .exits(3)
         .tells_one_error()
