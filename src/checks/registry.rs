@@ -12,6 +12,7 @@ pub const RULES: &[Rule] = &[
     probes::probe_failed::RULE,
     task::port_clash::RULE,
     task::essential_container_exited::RULE,
+    task::essential_container_unhealthy::RULE,
 ];
 
 #[cfg(test)]

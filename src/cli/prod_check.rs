@@ -153,6 +153,16 @@ async fn run_task(
     running?;
     let targets = task.targets().await?;
     let probes = probe::run_all(session, &prod.probes, &targets, &|_| task.over()).await;
+    let passed = prod
+        .probes
+        .iter()
+        .zip(&probes)
+        .filter(|(_, attempt)| attempt.passed);
+    let vouched: Vec<String> = passed.map(|(probe, _)| probe.service.clone()).collect();
+    tokio::select! {
+        () = task.settle(&vouched) => {}
+        () = session.cancel.wait() => {}
+    }
     let task = task.finish().await?;
     files::join_logs(&mut mounts, &task);
     Ok(TaskRun {

@@ -30,6 +30,8 @@ pub struct ContainerSeen {
     pub essential: bool,
     /// What became of it before envsim stopped the task.
     pub end: ContainerEnd,
+    /// Its health check failed as often as it may.
+    pub unhealthy: bool,
     /// Its last log lines, oldest first, without secrets.
     pub last_lines: Vec<String>,
 }

@@ -63,6 +63,15 @@ pub fn decide(service: &Service, states: &IndexMap<String, State>) -> Decision {
                     healthy: Some(true),
                 },
             ) => {}
+            // Compose gives up here. ECS goes on waiting, and the task sits in PENDING for hours.
+            (
+                Condition::Healthy,
+                State::Running {
+                    healthy: Some(false),
+                },
+            ) if dependency.required => {
+                return Decision::Never(format!("`{name}` is unhealthy"));
+            }
             (Condition::Healthy, State::Exited { code }) if dependency.required => {
                 let reason = format!("`{name}` exited with code {code} before it was healthy");
                 return Decision::Never(reason);
@@ -175,6 +184,13 @@ mod tests {
         assert_eq!(decide(&running, &done), Decision::Wait);
         assert_eq!(decide(&healthy, &running), Decision::Wait);
         assert_eq!(decide(&healthy, &done), Decision::Start);
+        let unhealthy = State::Running {
+            healthy: Some(false),
+        };
+        assert_eq!(
+            decide(&unhealthy, &done),
+            Decision::Never("`db` is unhealthy".to_owned())
+        );
         assert_eq!(
             decide(&healthy, &failed),
             Decision::Never("`job` exited with code 2 and had to succeed".to_owned())

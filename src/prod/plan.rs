@@ -337,6 +337,29 @@ pub fn essential(app: &App, service: &Service) -> bool {
     }
 }
 
+/// The essential services that nothing speaks for: no probe of theirs passed, and none that depends
+/// on them.
+pub fn unvouched(app: &App, vouched: &[String]) -> Vec<String> {
+    let mut sure: Vec<String> = vouched.to_vec();
+    let mut next = 0;
+    while let Some(name) = sure.get(next).cloned() {
+        next += 1;
+        let service = app.services.get(&name);
+        for dependency in service.into_iter().flat_map(|service| &service.depends_on) {
+            let name = &dependency.service.value;
+            if !sure.contains(name) {
+                sure.push(name.clone());
+            }
+        }
+    }
+    let essential = app
+        .services
+        .values()
+        .filter(|service| essential(app, service));
+    let names = essential.map(|service| service.name.clone());
+    names.filter(|name| !sure.contains(name)).collect()
+}
+
 /// Time between SIGTERM and SIGKILL: `stop_grace_period` within Fargate's limit, else 30 s.
 pub fn stop_timeout(service: &Service) -> Duration {
     service
@@ -422,6 +445,14 @@ volumes: {data: {}}
         let made = |name: &str| plan.container(&app, &app.services[name], "x", &[], &holder(true));
         assert_eq!(made("web").healthcheck.unwrap().test, ["NONE"]);
         assert_eq!(made("db").healthcheck, None);
+    }
+
+    #[test]
+    fn a_passed_probe_vouches_for_what_the_service_depends_on() {
+        let app = app_for(SHOP, Mode::Prod);
+        assert_eq!(unvouched(&app, &["web".to_owned()]), Vec::<String>::new());
+        assert_eq!(unvouched(&app, &["db".to_owned()]), ["web"]);
+        assert_eq!(unvouched(&app, &[]), ["web", "db"]);
     }
 
     #[test]

@@ -26,6 +26,11 @@ use crate::wire;
 const HOLDER_DEADLINE: Duration = Duration::from_secs(30);
 /// Attempts to find a free address range: another program can take one in between.
 const NETWORK_ATTEMPTS: usize = 8;
+/// How long a container without probe and health check must run to be taken for a server. A program
+/// that cannot find its database or its files mostly gives up sooner.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How long a health check may take to say something; ECS allows a start period of 300 s.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(60);
 /// Log lines that are kept of each container.
 const KEPT_LINES: usize = 60;
 
@@ -179,6 +184,46 @@ impl<'a> Task<'a> {
         })
     }
 
+    /// Waits until the task can be judged: a container that no passed probe vouches for must run for a
+    /// while, or its health check must say something. `vouched` are the services whose probes
+    /// passed; what they depend on is vouched for by them.
+    pub async fn settle(&self, vouched: &[String]) {
+        let unsure = plan::unvouched(self.app, vouched);
+        if unsure.is_empty() {
+            return;
+        }
+        let checked = |name: &str| {
+            let service = self.app.services.get(name);
+            service.is_some_and(|service| {
+                service
+                    .healthcheck
+                    .as_ref()
+                    .is_some_and(|check| !check.disable)
+            })
+        };
+        let decided = |states: &States, with_health: bool| {
+            self.ended(states).is_some()
+                || unsure
+                    .iter()
+                    .filter(|name| checked(name) == with_health)
+                    .all(|name| {
+                        !matches!(
+                            states.get(name.as_str()),
+                            Some(State::Starting | State::Running { healthy: None })
+                        )
+                    })
+        };
+        let mut states = self.supervisor.watch();
+        // Neither the sender nor the engine's events end before the task does.
+        let _ =
+            tokio::time::timeout(SETTLE, states.wait_for(|states| decided(states, false))).await;
+        let _ = tokio::time::timeout(
+            HEALTH_DEADLINE,
+            states.wait_for(|states| decided(states, true)),
+        )
+        .await;
+    }
+
     /// Stops the task as ECS does and tells what was seen of it.
     pub async fn finish(self) -> Result<TaskSeen, RunError> {
         let states = self.supervisor.states();
@@ -206,15 +251,18 @@ impl<'a> Task<'a> {
             }
         })
         .await;
-        let seen = join_all(
+        let looking_back = join_all(
             self.containers
                 .iter()
                 .map(|(name, id)| self.look_back(name, id, &states)),
-        )
-        .await;
-        // The holder writes the exact counts when it is stopped.
-        self.session.engine.stop(&self.holder.id, 5, None).await?;
-        let lookups = self.lookups().await?;
+        );
+        let counting = async {
+            // The holder writes the exact counts when it is stopped.
+            self.session.engine.stop(&self.holder.id, 5, None).await?;
+            self.lookups().await
+        };
+        let (seen, lookups) = tokio::join!(looking_back, counting);
+        let lookups = lookups?;
         Ok(TaskSeen {
             id: self.plan.labels.task.clone().unwrap_or_default(),
             address: self.address(),
@@ -261,6 +309,12 @@ impl<'a> Task<'a> {
             // One that only waited is not the cause of anything.
             essential: essential && !waited,
             end,
+            unhealthy: matches!(
+                states.get(name),
+                Some(State::Running {
+                    healthy: Some(false)
+                })
+            ),
             last_lines,
         }
     }

@@ -34,10 +34,13 @@ impl Follower {
         tokio::spawn(async move {
             while let Some(Ok(chunk)) = lines.next().await {
                 if let Some(time) = chunk.time {
-                    if last.as_ref().is_some_and(|last| time <= *last) {
+                    // The follower of the run before can still be reading: what either has shown
+                    // is shown.
+                    let mut seen = lock(&seen);
+                    if seen.get(&service).is_some_and(|last| time <= *last) {
                         continue;
                     }
-                    lock(&seen).insert(service.clone(), time);
+                    seen.insert(service.clone(), time);
                 }
                 session.emit(Event::Log {
                     run: session.labels.run,

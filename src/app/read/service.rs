@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::context::nearest;
 use super::short::{self, clean_target, host_path};
 use super::{Context, Node, Resolve, Value, env_file, extension};
 use crate::app::{
@@ -213,7 +214,12 @@ pub fn read(
     if !networks_written && service.network_mode.is_none() {
         service.networks = vec![attachment("default", place)];
     }
-    if service.image.is_none() && service.build.is_none() {
+    // A slip in `image` or `build` is told already.
+    let meant = cx.entries(node, "").into_iter().any(|(key, _, _)| {
+        let known = USED.contains(&key) || NOT_USED.contains(&key);
+        !known && matches!(nearest(key, ["image", "build"].into_iter()), Some(_))
+    });
+    if service.image.is_none() && service.build.is_none() && !meant {
         let message = format!("the service `{name}` has neither `image` nor `build`");
         cx.error(place, message).help =
             Some("name an image, or the directory of a Dockerfile with `build: .`".to_owned());

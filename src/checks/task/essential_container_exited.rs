@@ -59,7 +59,7 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
             "a container that is done after its work needs `x-envsim.essential: false` (in ECS: `essential: false`) on `{service}`"
         ),
         _ => format!(
-            "see the last lines of `{service}` below; on ECS the service would start a new task again and again"
+            "see the last lines of `{service}` in this finding; on ECS the service would start a new task again and again"
         ),
     };
     let mut finding = Finding::new(&INFO, message, help).service(service);

@@ -1,4 +1,5 @@
 //! Containers that share one task.
 
 pub mod essential_container_exited;
+pub mod essential_container_unhealthy;
 pub mod port_clash;
