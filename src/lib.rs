@@ -35,7 +35,7 @@
 //! # The path of a finding
 //!
 //! `cli::prod_check` builds the images ([`run::image`]), runs the task ([`prod::task`]) and the dev
-//! run beside it ([`dev::run`]), and looks at the files of the images ([`prod::files`]). All of it
+//! run beside it ([`dev::run`]), and looks at the files of the images ([`prod::files`], [`prod::mounts`]). All of it
 //! becomes one [`evidence::Evidence`]. [`checks::run`] lets every rule judge it, and [`report`]
 //! writes the [`finding::Judgement`].
 

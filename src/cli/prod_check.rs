@@ -18,6 +18,7 @@ use crate::evidence::{
 };
 use crate::labels::RunKind;
 use crate::prod::files::{self, Files};
+use crate::prod::mounts;
 use crate::prod::task::{self, Task};
 use crate::report::{self, Report};
 use crate::run::cancel::CancelSource;
@@ -141,13 +142,13 @@ async fn run_task(
     let region = region.unwrap_or_else(|| REGION.to_owned());
     let task = Task::start(session, prod, images, region, show_logs).await?;
     let files = looking.await.unwrap_or_default();
-    let mut mounts = files.mounts.clone();
-    let confirming = files::confirm(
+    let mut compared = files.mounts.clone();
+    let confirming = mounts::confirm(
         &session.engine,
         &prod.directory,
         task.containers(),
         images,
-        &mut mounts,
+        &mut compared,
     );
     let ((), running) = tokio::join!(confirming, task.run());
     running?;
@@ -164,11 +165,11 @@ async fn run_task(
         () = session.cancel.wait() => {}
     }
     let task = task.finish().await?;
-    files::join_logs(&mut mounts, &task);
+    mounts::join_logs(&mut compared, &task);
     Ok(TaskRun {
         task,
         files,
-        mounts,
+        mounts: compared,
         probes,
     })
 }

@@ -3,5 +3,6 @@
 
 pub mod files;
 pub mod missing;
+pub mod mounts;
 pub mod plan;
 pub mod task;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::service::environment_of;
+use super::environment::environment_of;
 use super::short::host_path;
 use super::{Context, Node, Resolve, Value};
 use crate::app::{
