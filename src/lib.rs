@@ -8,7 +8,7 @@
 //!
 //! | module | subject | uses |
 //! |---|---|---|
-//! | [`app`] | the user's application: Compose files to typed values with places | |
+//! | [`app`] | the user's application: Compose files to typed values with places | `mask` |
 //! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
 //! | [`scan`] | text to the service names it uses as network hosts | |
 //! | [`mask`] | passwords out of everything printed | |

@@ -5,33 +5,44 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-static CREDENTIALS: LazyLock<Regex> = LazyLock::new(|| {
-    // The user name may be empty (`redis://:secret@host`); the password ends at the last `@` before
-    // a slash, a quote or white space.
-    Regex::new(r#"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'"`]*):(?P<secret>[^\s/'"`]+)@"#)
-        .expect("a constant pattern")
-});
-static PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?i)(?P<key>[a-z0-9_.-]*(?:password|passwd|secret|token|api_?key|private_?key)["']?\s*[=:]\s*["']?)(?P<secret>[^\s"',;&]+)"#,
-    )
-    .expect("a constant pattern")
+/// Forms that give a secret away; `secret` is what must not be seen.
+static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    [
+        // `scheme://user:password@`: the user may be empty, and the password ends at the last `@`
+        // before a quote, white space or the path.
+        r#"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'"`]*:)(?P<secret>[^\s/'"`]+)@"#,
+        // The same with a slash in the password, which a port with a path is not.
+        r#"(?P<start>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'"`]+:)(?P<secret>\d*[^\s:@'"`/\d][^\s:@'"`]*/[^\s:@'"`]*)@"#,
+        // `user:password@tcp(host)`, Go's MySQL driver.
+        r#"(?P<start>\b[\w.-]+:)(?P<secret>[^\s:@'"`]+)@(?:tcp|unix|udp)?\("#,
+        // `DB_PASSWORD=…`, `secret_key: "…"`, `--token=…`: a key that names a secret.
+        r#"(?i)(?P<start>[a-z0-9_.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|(?:api|private|access|encryption|signing)_?key)[a-z0-9_]*["']?\s*[=:]\s*)(?P<secret>"[^"\n]+"|'[^'\n]+'|[^\s"',;&]+)"#,
+    ]
+    .iter()
+    .map(|form| Regex::new(form).expect("a constant pattern"))
+    .collect()
 });
 
 /// `text` with a `*` for every character of a password that its form gives away: the columns of
 /// all else stay, so that a caret still points at the right place.
 pub fn mask(text: &str) -> Cow<'_, str> {
-    let stars = |secret: &str| "*".repeat(secret.chars().count());
-    let without = CREDENTIALS.replace_all(text, |found: &Captures| {
-        format!("{}:{}@", &found["start"], stars(&found["secret"]))
-    });
-    let masked = PASSWORD.replace_all(&without, |found: &Captures| {
-        format!("{}{}", &found["key"], stars(&found["secret"]))
-    });
-    match masked {
-        Cow::Borrowed(_) => without,
-        Cow::Owned(masked) => Cow::Owned(masked),
+    let mut masked = Cow::Borrowed(text);
+    for form in FORMS.iter() {
+        let next = form.replace_all(&masked, |found: &Captures| {
+            let whole = &found[0];
+            let secret = &found["secret"];
+            let after = &whole[found["start"].len() + secret.len()..];
+            format!(
+                "{}{}{after}",
+                &found["start"],
+                "*".repeat(secret.chars().count())
+            )
+        });
+        if let Cow::Owned(next) = next {
+            masked = Cow::Owned(next);
+        }
     }
+    masked
 }
 
 #[cfg(test)]
@@ -48,6 +59,15 @@ mod tests {
                 "POSTGRES_PASSWORD=hunter2 ok",
                 "POSTGRES_PASSWORD=******* ok",
             ),
+            ("SECRET_KEY=abc", "SECRET_KEY=***"),
+            ("AWS_SECRET_ACCESS_KEY: abc", "AWS_SECRET_ACCESS_KEY: ***"),
+            (
+                "root:hunter2@tcp(db:3306)/app",
+                "root:*******@tcp(db:3306)/app",
+            ),
+            ("postgres://u:pa/ss@db/x", "postgres://u:*****@db/x"),
+            ("password: 'correct horse' x", "password: *************** x"),
+            ("the password is asked for", "the password is asked for"),
             ("nothing here", "nothing here"),
         ] {
             assert_eq!(mask(text), masked);

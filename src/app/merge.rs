@@ -23,6 +23,10 @@ fn merge_at(base: Node, over: Node, path: &mut Vec<String>) -> Node {
         true => (as_mapping(base, path), as_mapping(over, path)),
         false => (base, over),
     };
+    let (base, over) = match in_service(path, &["build"]) {
+        true => (as_build(base), as_build(over)),
+        false => (base, over),
+    };
     let place = over.place.clone();
     let tag = over.tag.clone();
     let value = match (base.value, over.value) {
@@ -166,6 +170,18 @@ fn appends_scalar(path: &[String]) -> bool {
     in_service(path, &["env_file", "dns", "dns_search", "tmpfs"])
 }
 
+/// `build: DIR` as the `build: {context: DIR}` it stands for.
+fn as_build(node: Node) -> Node {
+    if !matches!(node.value, Value::Scalar(..)) || node.is_null() {
+        return node;
+    }
+    let mut mapping = Node::mapping(node.place.clone());
+    mapping.tag.clone_from(&node.tag);
+    let key = Node::scalar("context", Style::Plain, node.place.clone());
+    mapping.value = Value::Mapping(vec![(key, Node { tag: None, ..node })]);
+    mapping
+}
+
 /// A list of `KEY=value` or of names as the mapping it stands for.
 fn as_mapping(node: Node, path: &[String]) -> Node {
     let Value::Sequence(list) = &node.value else {
@@ -240,6 +256,12 @@ mod tests {
             "{volumes: ['./b:/app:ro']}",
         );
         assert_eq!(show(web.get("volumes").unwrap()), "./b:/app:ro,v:/data");
+    }
+
+    #[test]
+    fn a_short_build_keeps_its_context_when_a_long_one_is_laid_over_it() {
+        let web = service("{build: ./api}", "{build: {target: prod}}");
+        assert_eq!(show(web.get("build").unwrap()), "context=./api,target=prod");
     }
 
     #[test]

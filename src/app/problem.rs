@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level as SnippetLevel, Renderer, Snippet};
 
 use super::Place;
+use crate::mask::mask;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,19 +53,19 @@ impl Problem {
             Level::Error => SnippetLevel::ERROR,
             Level::Warning => SnippetLevel::WARNING,
         };
-        let title = level.primary_title(&*self.message);
+        // A line or a message can quote a password of the file; masking keeps the columns.
+        let message = mask(&self.message);
+        let line = mask(self.line.as_deref().unwrap_or(""));
+        let help = self.help.as_deref().map(mask);
+        let title = level.primary_title(&*message);
         let snippet = self.place.as_ref().map(|place| {
-            let line = self.line.as_deref().unwrap_or("");
-            let span = byte_range(line, place.column, place.end_column);
-            Snippet::source(line)
+            let span = byte_range(&line, place.column, place.end_column);
+            Snippet::source(&*line)
                 .line_start(place.line as usize)
                 .path(&*place.path)
                 .annotation(AnnotationKind::Primary.span(span))
         });
-        let help = self
-            .help
-            .as_deref()
-            .map(|help| SnippetLevel::HELP.message(help));
+        let help = help.as_deref().map(|help| SnippetLevel::HELP.message(help));
         let group = match (snippet, help) {
             (Some(snippet), Some(help)) => title.element(snippet).element(help),
             (Some(snippet), None) => title.element(snippet),

@@ -15,6 +15,7 @@ use crate::plan::start::State;
 use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
 use crate::run::image::{self, Image, Want};
+use crate::run::supervise::States;
 use crate::run::{RunError, Session};
 use crate::ui;
 
@@ -37,7 +38,13 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     let result = work(&session, &app, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {
-        cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await?;
+        let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;
+        if let Err(error) = removed {
+            // The run's own failure is what the user must see.
+            session.emit(Event::Warning(format!(
+                "not everything could be removed: {error}; run `envsim down`"
+            )));
+        }
     }
     match result {
         Ok(()) => Ok(Exit::Clean),
@@ -114,14 +121,28 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
     Ok(())
 }
 
-/// Returns when every container has ended.
-pub async fn all_ended(run: &DevRun<'_>) {
+/// Returns when every container has ended for good: the engine restarts some by their policy, and a
+/// restart of ours looks like an end for a moment.
+pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
     let mut states = run.watch();
-    let ended = |states: &crate::run::supervise::States| {
-        states
-            .values()
-            .all(|state| matches!(state, State::Exited { .. }))
-    };
-    // The sender lives as long as the run.
-    let _ = states.wait_for(ended).await;
+    loop {
+        let ended = |states: &States| {
+            states
+                .values()
+                .all(|state| matches!(state, State::Exited { .. }))
+        };
+        // The sender lives as long as the run.
+        if states.wait_for(ended).await.is_err() {
+            return;
+        }
+        let mut goes_on = false;
+        for (_, id) in run.containers() {
+            if let Ok(Some(state)) = session.engine.inspect(id).await {
+                goes_on |= state.running || state.status == "restarting";
+            }
+        }
+        if !goes_on || states.changed().await.is_err() {
+            return;
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
     if all.is_empty() {
         tokio::select! {
             () = session.cancel.wait() => {}
-            () = all_ended(run) => {}
+            () = all_ended(session, run) => {}
         }
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
                 Some(Change::Lost) => batch.lost(Instant::now()),
                 None => return Ok(()),
             },
-            () = all_ended(run) => return Ok(()),
+            () = all_ended(session, run) => return Ok(()),
         }
     }
 }

@@ -141,7 +141,10 @@ async fn run_task(
         .find_map(|name| std::env::var(name).ok());
     let region = region.unwrap_or_else(|| REGION.to_owned());
     let task = Task::start(session, prod, images, region, show_logs).await?;
-    let files = looking.await.unwrap_or_default();
+    let files = looking.await.unwrap_or_else(|error| Files {
+        unreadable: vec![format!("the scan of the files broke off: {error}")],
+        ..Files::default()
+    });
     let mut compared = files.mounts.clone();
     let confirming = mounts::confirm(
         &session.engine,

@@ -1,6 +1,7 @@
 //! What the containers of the dev run are made of. Pure; the meaning of each key is Compose's.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::app::{App, Mount, MountKind, NetworkMode as AppNetworkMode, Port, Protocol, Service};
 use crate::engine::{ContainerSpec, Endpoint, ExtraNetwork, MountSpec, NetworkMode, Publish};
@@ -40,6 +41,8 @@ pub fn volume_labels(labels: &Labels, key: &str) -> BTreeMap<String, String> {
 
 /// The container of `service`.
 ///
+/// `image` is the image's id, `image_volumes` are its VOLUME paths.
+///
 /// In the dev run ports and names are as written. Beside a prod-check the engine picks the host's
 /// ports, and `extra_ports`, those that probes ask, are published too.
 pub fn container(
@@ -47,6 +50,7 @@ pub fn container(
     labels: &Labels,
     service: &Service,
     image: &str,
+    image_volumes: &[String],
     extra_ports: &[u16],
 ) -> ContainerSpec {
     let mut made = spec::common(service, image);
@@ -81,7 +85,7 @@ pub fn container(
     made.mounts = service
         .volumes
         .iter()
-        .map(|mount| mount_spec(app, labels, mount))
+        .map(|mount| mount_spec(app, labels, mount, image_volumes))
         .collect();
     let (network, extra) = networks(app, labels, service);
     let own_namespace = matches!(network, NetworkMode::Network { .. } | NetworkMode::Bridge);
@@ -136,9 +140,25 @@ fn any_port(service: &Service, extra_ports: &[u16]) -> Vec<Publish> {
         .collect()
 }
 
-fn mount_spec(app: &App, labels: &Labels, mount: &Mount) -> MountSpec {
+fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String]) -> MountSpec {
     let target = mount.target.clone();
+    let data = image_volumes
+        .iter()
+        .any(|volume| Path::new(&target).starts_with(volume));
     match &mount.kind {
+        // Two database servers on one data directory would destroy it: the run beside a prod-check
+        // has data of its own.
+        MountKind::Bind { source, .. }
+            if data && labels.run == RunKind::Compare && !source.is_file() =>
+        {
+            MountSpec::Volume {
+                name: String::new(),
+                target,
+                read_only: mount.read_only,
+                no_copy: false,
+                labels: labels.of("volume", None),
+            }
+        }
         MountKind::Bind { source, .. } => MountSpec::Bind {
             source: source.to_string_lossy().into_owned(),
             target,
@@ -211,6 +231,15 @@ fn networks(app: &App, labels: &Labels, service: &Service) -> (NetworkMode, Vec<
     (mode, extra.collect())
 }
 
+/// Whether the engine starts the container again by `restart` after it exited with `code`.
+pub fn comes_back(service: &Service, code: i64) -> bool {
+    match service.restart.as_ref().map(|policy| policy.value.as_str()) {
+        Some("always" | "unless-stopped") => true,
+        Some(policy) if policy.starts_with("on-failure") => code != 0,
+        _ => false,
+    }
+}
+
 /// Keys of the networks that must be made: used by a service and not external.
 pub fn networks_to_make(app: &App) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
@@ -262,6 +291,7 @@ volumes: {data: {}}
             &app.services["web"],
             "web",
             &[],
+            &[],
         );
         let NetworkMode::Network { name, aliases, .. } = made.network else {
             panic!("a network");
@@ -280,6 +310,7 @@ volumes: {data: {}}
             &labels(RunKind::Dev),
             &app.services["web"],
             "web",
+            &[],
             &[],
         );
         let published: Vec<_> = made
@@ -304,6 +335,7 @@ volumes: {data: {}}
             &labels(RunKind::Compare),
             &app.services["web"],
             "web",
+            &[],
             &[3000],
         );
         assert_eq!(made.name, "envsim-shop-compare-web");

@@ -10,7 +10,7 @@ use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, EngineError, LogOptions, NetworkMode, NetworkSpec};
 use crate::evidence::Listener;
 use crate::labels::RunKind;
-use crate::plan::start::State;
+use crate::plan::start::{self, State};
 use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
@@ -36,6 +36,11 @@ impl<'a> DevRun<'a> {
         images: &IndexMap<String, Image>,
         show_logs: bool,
     ) -> Result<Self, RunError> {
+        let image_has = |name: &str| {
+            let image = images.get(name);
+            image.is_some_and(|image| image.info.config.healthcheck.is_some())
+        };
+        start::health_checks(app, image_has).map_err(RunError::from)?;
         for key in plan::networks_to_make(app) {
             let written = app.networks.get(&key);
             let spec = NetworkSpec {
@@ -114,10 +119,14 @@ impl<'a> DevRun<'a> {
         self.supervisor.watch()
     }
 
-    /// Why `service` answers no more; none while it runs.
+    /// Why `service` answers no more; none while it runs, or comes back by its restart policy.
     pub fn gone(&self, service: &str) -> Option<String> {
         match self.supervisor.states().get(service) {
-            Some(State::Exited { code }) => Some(format!("`{service}` exited with code {code}")),
+            Some(State::Exited { code })
+                if !plan::comes_back(self.app.services.get(service)?, *code) =>
+            {
+                Some(format!("`{service}` exited with code {code}"))
+            }
             _ => None,
         }
     }
@@ -236,7 +245,14 @@ impl<'a> DevRun<'a> {
                 .await?;
             engine.remove_container(&old, true, true).await?;
         }
-        let spec = plan::container(self.app, &self.session.labels, service, &image.info.id, &[]);
+        let spec = plan::container(
+            self.app,
+            &self.session.labels,
+            service,
+            &image.info.id,
+            &image.info.config.volumes,
+            &[],
+        );
         let id = self.session.engine.create_container(&spec).await?;
         self.supervisor.replace(&service.name, &id);
         self.session.engine.start(&id).await?;
@@ -281,7 +297,14 @@ async fn make(
         })
         .collect();
     let image = &images[&service.name];
-    let spec = plan::container(app, &session.labels, service, &image.info.id, &probed);
+    let spec = plan::container(
+        app,
+        &session.labels,
+        service,
+        &image.info.id,
+        &image.info.config.volumes,
+        &probed,
+    );
     let id = session
         .engine
         .create_container(&spec)

@@ -92,6 +92,42 @@ pub fn decide(service: &Service, states: &IndexMap<String, State>) -> Decision {
     }
 }
 
+/// Checks that everything that is waited for to be healthy has a health check; `image_has` tells
+/// whether the image of a service brings one.
+///
+/// # Errors
+/// A wait that would never end, with the place of the dependency.
+pub fn health_checks(app: &App, image_has: impl Fn(&str) -> bool) -> Result<(), Problem> {
+    for service in app.services.values() {
+        for dependency in &service.depends_on {
+            let name = &dependency.service;
+            if dependency.condition != Condition::Healthy {
+                continue;
+            }
+            let Some(awaited) = app.services.get(&name.value) else {
+                continue;
+            };
+            let checked = match &awaited.healthcheck {
+                Some(check) if check.disable => false,
+                Some(check) if !check.test.is_empty() => true,
+                _ => image_has(&name.value),
+            };
+            if !checked {
+                let mut problem = Problem::error(format!(
+                    "`{}` waits for `{}` to be healthy, and that has no health check",
+                    service.name, name.value
+                ));
+                problem.place = Some(name.place.clone());
+                return Err(problem.help(format!(
+                    "give `{}` a `healthcheck`, or wait for `service_started`",
+                    name.value
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The services ordered so that each comes after what it depends on; file order otherwise.
 ///
 /// # Errors
@@ -152,6 +188,20 @@ mod tests {
             "services:\n  web: {image: x, depends_on: [db, cache]}\n  db: {image: x, depends_on: [cache]}\n  cache: {image: x}\n",
         );
         assert_eq!(order(&app).unwrap(), ["cache", "db", "web"]);
+    }
+
+    #[test]
+    fn a_wait_for_a_health_check_that_nobody_has_is_an_error() {
+        let app = app(
+            "services:\n  web: {image: x, depends_on: {db: {condition: service_healthy}}}\n  db: {image: x}\n",
+        );
+        assert!(health_checks(&app, |_| true).is_ok());
+        let problem = health_checks(&app, |_| false).unwrap_err();
+        assert_eq!(
+            problem.message,
+            "`web` waits for `db` to be healthy, and that has no health check"
+        );
+        assert_eq!(problem.place.unwrap().line, 2);
     }
 
     #[test]

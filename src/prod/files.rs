@@ -54,7 +54,11 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
         let Some(image) = images.get(&service.name) else {
             continue;
         };
-        for file in in_image(service, image) {
+        let inside = in_image(service, image).unwrap_or_else(|error| {
+            files.unreadable.push(error);
+            Vec::new()
+        });
+        for file in inside {
             per_service
                 .entry(service.name.clone())
                 .or_default()
@@ -169,11 +173,13 @@ fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
 
 /// The files on disk that are in the image of `service`, stages that are only built from included:
 /// what is compiled into the image is in it too.
-fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
+///
+/// # Errors
+/// A Dockerfile whose COPY instructions cannot be followed, in a sentence.
+fn in_image(service: &Service, image: &Image) -> Result<Vec<InImage>, String> {
     if let (Some(input), Some(build)) = (&image.built, &service.build) {
-        let Ok(copies) = copied::copied(&input.resolved, &input.listing.files()) else {
-            return Vec::new();
-        };
+        let copies = copied::copied(&input.resolved, &input.listing.files())
+            .map_err(|error| format!("{}: {error}", input.shown))?;
         let mut files: Vec<InImage> = copies
             .files
             .iter()
@@ -191,10 +197,10 @@ fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
                 via: "the Dockerfile makes it".to_owned(),
             });
         }
-        return files;
+        return Ok(files);
     }
     let Some(generated) = &image.generated else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let mut files = Vec::new();
     for root in &generated.context {
@@ -220,7 +226,7 @@ fn in_image(service: &Service, image: &Image) -> Vec<InImage> {
             });
         }
     }
-    files
+    Ok(files)
 }
 
 /// Regular files below `directory` that its ignore file keeps, or none when it cannot be read.

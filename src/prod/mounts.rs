@@ -87,6 +87,12 @@ pub fn compare(
                 Err(_) => outside_context(source),
             };
             seen.files = absent.total;
+            // What another mount of the service lies over is not seen through this one.
+            let covered = |target: &str| {
+                service.volumes.iter().any(|other| {
+                    other.target != mount.target && Path::new(target).starts_with(&other.target)
+                })
+            };
             for (path, reason) in absent.files.into_iter().take(ASKED) {
                 let (on_disk, target) = match path.as_str() {
                     "" => (source.clone(), mount.target.clone()),
@@ -95,6 +101,9 @@ pub fn compare(
                         format!("{}/{path}", mount.target.trim_end_matches('/')),
                     ),
                 };
+                if covered(&target) {
+                    continue;
+                }
                 seen.missing.push(MissingFile {
                     path: app.relative(&on_disk),
                     named_in: name_in(app, &on_disk, own),
@@ -290,6 +299,10 @@ async fn ask(
                 .is_ok_and(|own| own != bytes)
                 .then(|| replaced(file)),
         };
+    }
+    // A RUN can have made the directory, with packages of another choice than the host's.
+    if opaque && there(engine, id, &file.target).await.is_some() {
+        return None;
     }
     // The directory can be there with other files in it: what counts is what is below.
     let below = files_below(&on_disk);

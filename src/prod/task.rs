@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::engine::{EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
 use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSeen};
-use crate::plan::start::State;
+use crate::plan::start::{self, State};
 use crate::run::address::free_range;
 use crate::run::image::Image;
 use crate::run::probe::Targets;
@@ -75,6 +75,11 @@ impl<'a> Task<'a> {
         region: String,
         show_logs: bool,
     ) -> Result<Self, RunError> {
+        let image_has = |name: &str| {
+            let image = images.get(name);
+            image.is_some_and(|image| image.info.config.healthcheck.is_some())
+        };
+        start::health_checks(app, image_has).map_err(RunError::from)?;
         agent::ensure(session).await?;
         let id = session.labels.task.clone().unwrap_or_default();
         let info = session.engine.info().await?;

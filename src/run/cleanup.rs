@@ -1,10 +1,16 @@
 //! Removes what carries envsim's labels.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 
 use super::{RunError, owner};
 use crate::engine::{Engine, EngineError};
 use crate::labels;
+
+/// How often, and with what pause, a container is asked for that somebody else is removing.
+const GONE_POLLS: usize = 100;
+const GONE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a clean-up removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,56 +38,49 @@ pub struct Scope {
 
 /// Removes the containers and networks that match `filter`, and what `scope` adds.
 ///
-/// Holders are stopped gently and last: they take the task's cgroup away with them.
+/// Holders are stopped gently and last: they take the task's cgroup away with them. What cannot be
+/// removed does not keep the rest: the first error is told at the end.
 pub async fn remove(
     engine: &Engine,
     filter: &[(&str, &str)],
     scope: Scope,
 ) -> Result<Removed, EngineError> {
     let mut removed = Removed::default();
+    let mut failed = None;
+    let mut note =
+        |result: Result<bool, EngineError>, name: String, names: &mut Vec<String>| match result {
+            Ok(_) => names.push(name),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        };
     let containers = engine.containers(filter, true).await?;
     let (holders, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(|one| {
         one.labels
             .get(labels::ROLE)
             .is_some_and(|role| role == "holder")
     });
-    let gone = join_all(
-        others
-            .iter()
-            .map(|one| engine.remove_container(&one.id, true, true)),
-    )
-    .await;
-    for result in gone {
-        result?;
+    let gone = join_all(others.iter().map(|one| remove_container(engine, &one.id))).await;
+    for (result, one) in gone.into_iter().zip(others) {
+        note(result, one.name, &mut removed.containers);
     }
     let gone = join_all(holders.iter().map(|one| async {
         if one.state == "running" {
             // Only a courtesy to the cgroups; the removal below ends it in any case.
             let _ = engine.stop(&one.id, 3, None).await;
         }
-        engine.remove_container(&one.id, true, true).await
+        remove_container(engine, &one.id).await
     }))
     .await;
-    for result in gone {
-        result?;
+    for (result, one) in gone.into_iter().zip(holders) {
+        note(result, one.name, &mut removed.containers);
     }
-    removed
-        .containers
-        .extend(others.into_iter().chain(holders).map(|one| one.name));
 
     let networks = engine.networks(filter).await?;
-    for result in join_all(
-        networks
-            .iter()
-            .map(|network| engine.remove_network(&network.id)),
-    )
-    .await
-    {
-        result?;
+    let gone = join_all(networks.iter().map(|one| engine.remove_network(&one.id))).await;
+    for (result, one) in gone.into_iter().zip(networks) {
+        note(result, one.name, &mut removed.networks);
     }
-    removed
-        .networks
-        .extend(networks.into_iter().map(|network| network.name));
 
     if scope.temporary_volumes || scope.named_volumes {
         for volume in engine.volumes(filter).await? {
@@ -91,35 +90,48 @@ pub async fn remove(
             } else {
                 scope.temporary_volumes
             };
-            if wanted && engine.remove_volume(&volume.name, true).await? {
-                removed.volumes.push(volume.name);
+            if wanted {
+                let result = engine.remove_volume(&volume.name, true).await;
+                note(result, volume.name, &mut removed.volumes);
             }
         }
     }
     if scope.images {
-        for image in engine.images_with_labels(filter).await? {
-            if image
-                .labels
-                .get(labels::ROLE)
-                .is_none_or(|role| role != "image")
-            {
+        let all = engine.images_with_labels(filter).await?;
+        let ours = |role: &String| role == "image";
+        for image in all
+            .into_iter()
+            .filter(|image| image.labels.get(labels::ROLE).is_some_and(ours))
+        {
+            let result = engine.remove_image(&image.id, true).await;
+            // Another container uses it; it is not ours to break.
+            if result.as_ref().is_err_and(EngineError::is_conflict) {
                 continue;
             }
-            let name = image
-                .tags
-                .first()
-                .cloned()
-                .unwrap_or_else(|| image.id.clone());
-            match engine.remove_image(&image.id, true).await {
-                Ok(true) => removed.images.push(name),
-                Ok(false) => {}
-                // Another container uses it; it is not ours to break.
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error),
-            }
+            let name = image.tags.first().unwrap_or(&image.id).clone();
+            note(result, name, &mut removed.images);
         }
     }
-    Ok(removed)
+    match failed {
+        None => Ok(removed),
+        Some(error) => Err(error),
+    }
+}
+
+/// Removes a container; one that another command is just removing counts as removed.
+async fn remove_container(engine: &Engine, id: &str) -> Result<bool, EngineError> {
+    let result = engine.remove_container(id, true, true).await;
+    let Err(error) = &result else { return result };
+    if !error.is_conflict() {
+        return result;
+    }
+    for _ in 0..GONE_POLLS {
+        if engine.inspect(id).await?.is_none() {
+            return Ok(true);
+        }
+        tokio::time::sleep(GONE_PAUSE).await;
+    }
+    result
 }
 
 /// Removes what a crashed run with the same labels left behind.

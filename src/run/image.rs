@@ -130,10 +130,10 @@ async fn stock(
             status,
         });
     };
-    session
-        .engine
-        .pull(reference, service.platform.as_deref(), &mut on)
-        .await?;
+    tokio::select! {
+        pulled = session.engine.pull(reference, service.platform.as_deref(), &mut on) => pulled?,
+        () = session.cancel.wait() => return Err(RunError::Interrupted),
+    }
     match session.engine.image(reference).await? {
         Some(info) => Ok(info),
         None => Err(EngineError::ImageNotFound {
@@ -398,7 +398,7 @@ async fn run_build(
             steps.entry(vertex).or_insert(false);
             session.emit(Event::BuildStep {
                 service: name.clone(),
-                step,
+                step: crate::mask::mask(&step).into_owned(),
             });
         }
         BuildEvent::Cached { vertex, .. } => {

@@ -201,6 +201,16 @@ impl Pump {
         while let Some(Ok(event)) = events.next().await {
             self.take(&event);
         }
+        // The engine is gone: whoever waits for a start would wait for ever.
+        self.states.send_modify(|states| {
+            for state in states.values_mut() {
+                if matches!(state, State::Pending | State::Starting) {
+                    *state = State::Never {
+                        reason: "the engine's events ended".to_owned(),
+                    };
+                }
+            }
+        });
     }
 
     fn take(&self, event: &EngineEvent) {

@@ -221,7 +221,7 @@ pub fn read(
     // A slip in `image` or `build` is told already.
     let meant = cx.entries(node, "").into_iter().any(|(key, _, _)| {
         let known = USED.contains(&key) || NOT_USED.contains(&key);
-        !known && matches!(nearest(key, ["image", "build"].into_iter()), Some(_))
+        !known && nearest(key, ["image", "build"].into_iter()).is_some()
     });
     if service.image.is_none() && service.build.is_none() && !meant {
         let message = format!("the service `{name}` has neither `image` nor `build`");

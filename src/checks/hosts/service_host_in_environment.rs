@@ -137,7 +137,10 @@ fn finding(
         "give the production value under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`; for `{target}` in the same task the host is {TASK_LOOPBACK}",
         service.name
     );
-    let shown = mask(&candidate.value);
+    // A name such as `DB_PASSWORD` gives the value away as a secret, so both are masked together.
+    let pair = format!("{}={}", candidate.key, candidate.value);
+    let pair = mask(&pair);
+    let shown = &pair[candidate.key.len() + 1..];
     let finding = Finding::new(&INFO, message, help)
         .service(&service.name)
         .at(place, "")

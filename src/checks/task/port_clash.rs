@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::{App, Place, Protocol};
+use crate::app::{App, At, Place, Protocol, Service};
 use crate::checks::Rule;
 use crate::checks::words::list;
 use crate::evidence::{ContainerEnd, Evidence};
@@ -99,9 +99,41 @@ fn claims(evidence: &Evidence) -> BTreeMap<u16, BTreeMap<String, Claim>> {
         }
     }
     for listener in evidence.dev_listeners.iter().flatten() {
+        if !listens_in_production(evidence, &listener.service, listener.port) {
+            continue;
+        }
         claim(listener.port, &listener.service, Claim::Listening);
     }
     claims
+}
+
+/// Whether what listens in dev does so in production too: not when production gives the service
+/// another command or another port in its environment.
+fn listens_in_production(evidence: &Evidence, service: &str, port: u16) -> bool {
+    let dev = evidence.dev.services.get(service);
+    let (Some(dev), Some(prod)) = (dev, evidence.prod.services.get(service)) else {
+        return false;
+    };
+    let words = |words: &Option<At<Vec<String>>>| words.as_ref().map(|words| words.value.clone());
+    let value = |service: &Service, name: &str| {
+        let mut all = service.environment.iter();
+        all.find(|variable| variable.name == name)
+            .map(|variable| variable.value.clone())
+    };
+    let digits = port.to_string();
+    let moved = prod.environment.iter().any(|variable| {
+        variable.name.to_uppercase().contains("PORT")
+            && value(dev, &variable.name).as_ref() != Some(&variable.value)
+    });
+    let kept = dev
+        .environment
+        .iter()
+        .filter(|variable| variable.value.contains(&digits))
+        .all(|variable| value(prod, &variable.name).is_some_and(|value| value.contains(&digits)));
+    words(&dev.command) == words(&prod.command)
+        && words(&dev.entrypoint) == words(&prod.entrypoint)
+        && !moved
+        && kept
 }
 
 /// The service whose log in the task says that it could not have the port.

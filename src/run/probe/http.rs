@@ -12,6 +12,9 @@ use crate::app::Request;
 /// Bytes of a body that are read; what an expectation looks at stands before.
 const MAX_BODY: usize = 1 << 20;
 
+/// Time for a connection to a port of this machine.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// An HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -78,8 +81,10 @@ pub async fn ask(request: &Request, address: &(String, u16)) -> Result<Answer, F
 /// Whether something accepts connections there. The engine's own proxy accepts for a port that
 /// nobody listens on, and closes at once: a connection counts when it stays open for a moment.
 pub async fn connects(address: &(String, u16)) -> Result<(), String> {
-    let stream = TcpStream::connect((address.0.as_str(), address.1))
+    let connecting = TcpStream::connect((address.0.as_str(), address.1));
+    let stream = tokio::time::timeout(CONNECT, connecting)
         .await
+        .map_err(|_| format!("no answer in {} s", CONNECT.as_secs()))?
         .map_err(|error| error.to_string())?;
     let mut byte = [0u8; 1];
     let waited = tokio::time::timeout(Duration::from_millis(200), stream.peek(&mut byte)).await;

@@ -65,7 +65,13 @@ async fn run_one(
 ) -> Attempt {
     let mut pause = FIRST_PAUSE;
     loop {
-        let mut attempt = once(session, probe, targets).await;
+        let mut attempt = tokio::select! {
+            attempt = once(session, probe, targets) => attempt,
+            () = session.cancel.wait() => Attempt {
+                passed: false,
+                answer: "interrupted".to_owned(),
+            },
+        };
         attempt.answer = mask(&attempt.answer).into_owned();
         if attempt.passed || session.cancel.requested() {
             return attempt;
@@ -95,6 +101,11 @@ async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
                 let answer = tokio::time::timeout(ATTEMPT, http::ask(request, address)).await;
                 match answer.unwrap_or(Err(http::Failure::Silent(ATTEMPT))) {
                     Ok(answer) => judge::answer(&answer, expect, probe.inferred),
+                    // What does not speak HTTP may close without a word, as PostgreSQL does; that it
+                    // accepts connections is all an inferred probe can ask of it.
+                    Err(http::Failure::Connection(_)) if probe.inferred => {
+                        judge::connection(http::connects(address).await)
+                    }
                     Err(failure) => judge::failure(&failure, probe.inferred),
                 }
             }
