@@ -1,0 +1,105 @@
+//! Keeps the prose true: paths, rules, labels and commands that it names.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PAGES: &[&str] = &[
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/x-envsim.md",
+    "scripts/stand-ins/README.md",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The text outside of fenced blocks, where sample output names files of other projects.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+#[test]
+fn every_path_that_the_prose_names_is_there() {
+    let tops = ["scripts/", "examples/", "docs/", "src/", "tests/", ".ci/"];
+    let mut gone = Vec::new();
+    for page in PAGES {
+        let text = prose(&read(page));
+        for (index, quoted) in text.split('`').enumerate() {
+            let path = quoted.trim_start_matches("./");
+            let named = index % 2 == 1 && tops.iter().any(|top| path.starts_with(top));
+            // `src/checks/<family>/` stands for many; a command has arguments.
+            let literal = !path.contains(['<', '*', ' ', '{']);
+            // The README's first run quotes files of an example.
+            let sample = root()
+                .join("examples/course-goals-broken")
+                .join(path)
+                .exists();
+            if named && literal && !sample && !root().join(path).exists() {
+                gone.push(format!("{page}: {path}"));
+            }
+        }
+    }
+    assert!(gone.is_empty(), "{gone:#?}");
+}
+
+#[test]
+fn the_readme_has_every_rule_with_its_code() {
+    let readme = read("README.md");
+    for rule in envsim::checks::RULES {
+        let row = format!("| {} | `{}` |", rule.info.code, rule.info.name);
+        assert!(readme.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_label() {
+    use envsim::labels::{MODE, OWNER, PROJECT, ROLE, SERVICE, TASK, VERSION, VOLUME};
+    let readme = read("README.md");
+    for label in [MODE, OWNER, PROJECT, ROLE, SERVICE, TASK, VERSION, VOLUME] {
+        assert!(readme.contains(&format!("`{label}`")), "{label}");
+    }
+}
+
+#[test]
+fn the_readme_shows_every_command() {
+    let output = Command::new(env!("CARGO_BIN_EXE_envsim"))
+        .arg("--help")
+        .output()
+        .expect("envsim runs");
+    let help = String::from_utf8_lossy(&output.stdout).into_owned();
+    let commands = help.split("Commands:").nth(1).expect("a list of commands");
+    let readme = read("README.md");
+    let names = commands
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.trim().is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    let mut count = 0;
+    for name in names.filter(|name| *name != "help") {
+        assert!(readme.contains(&format!("envsim {name}")), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 8, "{help}");
+}
+
+#[test]
+fn every_example_says_what_it_shows() {
+    for entry in std::fs::read_dir(root().join("examples"))
+        .expect("examples")
+        .flatten()
+    {
+        let has = |name: &str| Path::new(&entry.path()).join(name).is_file();
+        assert!(
+            has("README.md") && has("compose.yaml"),
+            "{}",
+            entry.path().display()
+        );
+    }
+}
