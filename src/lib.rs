@@ -8,7 +8,8 @@
 //!
 //! | module | subject | uses |
 //! |---|---|---|
-//! | [`app`] | the user's application: Compose files to typed values with places | `mask` |
+//! | [`compose`] | a Compose project, read as Docker Compose reads it, to one tree with places | `mask` |
+//! | [`app`] | the user's application: that tree to typed values | `compose` |
 //! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
 //! | [`scan`] | text to the service names it uses as network hosts | |
 //! | [`mask`] | passwords out of everything printed | |
@@ -43,6 +44,7 @@ pub mod app;
 pub mod build;
 pub mod checks;
 pub mod cli;
+pub mod compose;
 pub mod dev;
 pub mod engine;
 pub mod event;

@@ -1,12 +1,12 @@
 //! The reader of YAML beside `serde_yaml`, which knows no places: both must read the same values.
 
-use envsim::app::read::{Context, Node, Style, Value, parse};
+use envsim::compose::{Context, Kind, Node, Value, parse};
 
 /// Our tree as the value that `serde_yaml` reads: plain scalars typed, the rest text.
 fn value(node: &Node) -> serde_yaml::Value {
     match &node.value {
-        Value::Scalar(text, Style::Text) => text.clone().into(),
-        Value::Scalar(text, Style::Plain) => {
+        Value::Scalar(text, Kind::Text) => text.clone().into(),
+        Value::Scalar(text, _) => {
             serde_yaml::from_str(text).unwrap_or_else(|_| text.clone().into())
         }
         Value::Sequence(items) => items.iter().map(value).collect::<Vec<_>>().into(),

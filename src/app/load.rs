@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::read::{self, Context, Node, Resolve, env_file};
+use super::read::{self, Context, Node, Resolve};
 use super::{App, Mode, Problem, Problems, merge};
+use crate::compose::{self, env_file};
 
 /// Names looked for, in Compose's order.
 const FILE_NAMES: &[&str] = &[
@@ -84,10 +85,10 @@ pub fn load(options: &LoadOptions, mode: Mode) -> Result<Loaded, Problems> {
         })?;
         let shown = file.strip_prefix(&directory).unwrap_or(file);
         cx.enter(&shown.to_string_lossy(), &text);
-        let Some(mut node) = read::parse(&text, &mut cx) else {
+        let Some(mut node) = compose::parse(&text, &mut cx) else {
             return Err(cx.problems);
         };
-        read::interpolate::interpolate(&mut node, &variable, &mut cx);
+        compose::interpolate::interpolate(&mut node, &variable, &mut cx);
         merged = Some(match merged {
             None => node,
             Some(base) => merge::merge(base, node),

@@ -4,7 +4,7 @@
 //! `entrypoint` and a health check's `test` are replaced, what has a key of its own (variables,
 //! labels, volumes by target, ports) is merged by it, `!reset` removes and `!override` replaces.
 
-use super::read::{Node, Style, Value};
+use crate::compose::{Kind, Node, Value};
 
 /// Lays `over` on `base`.
 pub fn merge(base: Node, over: Node) -> Node {
@@ -40,7 +40,7 @@ fn merge_at(base: Node, over: Node, path: &mut Vec<String>) -> Node {
             let last = Node::scalar(text, style, place.clone());
             Value::Sequence(items(base, vec![last], path))
         }
-        (base, Value::Scalar(text, Style::Plain)) if text.is_empty() => base,
+        (base, Value::Scalar(_, Kind::Null)) => base,
         (_, over) => over,
     };
     Node { value, place, tag }
@@ -177,7 +177,7 @@ fn as_build(node: Node) -> Node {
     }
     let mut mapping = Node::mapping(node.place.clone());
     mapping.tag.clone_from(&node.tag);
-    let key = Node::scalar("context", Style::Plain, node.place.clone());
+    let key = Node::scalar("context", Kind::Text, node.place.clone());
     mapping.value = Value::Mapping(vec![(key, Node { tag: None, ..node })]);
     mapping
 }
@@ -198,13 +198,13 @@ fn as_mapping(node: Node, path: &[String]) -> Node {
         let text = item.text()?;
         let split = text.find(separators);
         let name = &text[..split.unwrap_or(text.len())];
-        let key = Node::scalar(name, Style::Plain, item.place.clone());
+        let key = Node::scalar(name, Kind::Text, item.place.clone());
         let value = match split {
             Some(at) => {
                 let place = item.place_within(at + 1..text.len());
-                Node::scalar(&text[at + 1..], Style::Text, place)
+                Node::scalar(&text[at + 1..], Kind::Text, place)
             }
-            None => Node::scalar("", Style::Plain, item.place.clone()),
+            None => Node::scalar("", Kind::Null, item.place.clone()),
         };
         Some((key, value))
     });

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::read::{self, Context, Resolve};
 use super::{App, Mode};
+use crate::compose;
 
 /// Reads `text` as `compose.yaml` in `/project`.
 ///
@@ -17,7 +18,7 @@ pub fn app(text: &str) -> App {
 pub fn app_for(text: &str, mode: Mode) -> App {
     let mut cx = Context::default();
     cx.enter("compose.yaml", text);
-    let root = read::parse(text, &mut cx).expect("valid YAML");
+    let root = compose::parse(text, &mut cx).expect("valid YAML");
     let resolve = Resolve {
         directory: Path::new("/project"),
         mode,

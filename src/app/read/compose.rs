@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::context::nearest;
 use super::{Context, Node, extension, service};
 use crate::app::{App, Mode, MountKind, Network, Volume};
+use crate::compose::nearest;
 
 /// What the reading needs to know besides the file's text.
 pub struct Resolve<'a> {

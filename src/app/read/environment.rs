@@ -3,8 +3,9 @@
 use indexmap::IndexMap;
 
 use super::short::host_path;
-use super::{Context, Node, Resolve, Value, env_file};
+use super::{Context, Node, Resolve, Value};
 use crate::app::{At, EnvFrom, EnvVar, Place, Service};
+use crate::compose::env_file;
 
 /// Variables of `env_file` and `environment`; the later file and then `environment` win.
 pub fn environment(node: &Node, service: &mut Service, resolve: &Resolve, cx: &mut Context) {

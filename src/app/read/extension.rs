@@ -11,6 +11,7 @@ use crate::app::{
     App, At, BuildSecret, EnvFrom, Expect, Place, Probe, ProbeAction, ProdOverrides, Protocol,
     Request, Service, TaskSize,
 };
+use crate::compose::Kind;
 
 /// How long a probe may take until it passes, unless it says so itself.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -348,8 +349,8 @@ pub fn inferred_probes(app: &App) -> Vec<Probe> {
 fn json_of(node: &Node) -> serde_json::Value {
     match &node.value {
         _ if node.is_null() => serde_json::Value::Null,
-        Value::Scalar(text, super::Style::Text) => text.clone().into(),
-        Value::Scalar(text, super::Style::Plain) => match serde_json::from_str(text) {
+        Value::Scalar(text, Kind::Text) => text.clone().into(),
+        Value::Scalar(text, _) => match serde_json::from_str(text) {
             Ok(typed @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => typed,
             _ => text.clone().into(),
         },

@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 
 use super::build::build;
-use super::context::nearest;
 use super::depends::depends_on;
 use super::develop::develop;
 use super::environment::environment;
@@ -14,6 +13,7 @@ use super::port::{expose, ports};
 use super::short::clean_target;
 use super::{Context, Node, Resolve, Value, extension};
 use crate::app::{At, BuildSecret, EnvFrom, Mode, Mount, MountKind, Place, Service};
+use crate::compose::nearest;
 
 /// Keys that the Compose Specification has and envsim does not act on.
 const NOT_USED: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::app::{Level, Place, Problem, Problems};
+use super::{Level, Place, Problem, Problems};
 
 /// Collects problems and knows the text of every file read, to show its lines.
 #[derive(Debug, Default)]

@@ -1,7 +1,6 @@
 //! `${VARIABLE}` in values, with the forms of the Compose Specification, "Interpolation".
 
-use super::{Context, Node, Value};
-use crate::app::Place;
+use super::{Context, Node, Place, Value};
 
 /// Replaces the variables in every value of `node` (keys are left alone, as Compose does).
 pub fn interpolate(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>, cx: &mut Context) {

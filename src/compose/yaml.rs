@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{Context, Node, Style, Value};
-use crate::app::Place;
+use super::{Context, Kind, Node, Place, Value, scalar};
 
 /// Nodes that a file may have after its aliases are expanded. A large real project has some
 /// thousands; nested aliases reach this at once.
@@ -46,18 +45,15 @@ pub fn parse(text: &str, cx: &mut Context) -> Option<Node> {
         let place = place_of(&span, cx);
         let done = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let style = match style {
-                    ScalarStyle::Plain => Style::Plain,
-                    _ => Style::Text,
-                };
-                let mut node = Node::scalar(text.into_owned(), style, place);
-                node.tag = tag.map(|tag| tag.suffix.clone());
+                let tag = tag.map(|tag| tag.suffix.clone());
                 // `!!str 5` is text although it is written without quotes.
-                if node.tag.as_deref() == Some("str")
-                    && let Value::Scalar(_, style) = &mut node.value
-                {
-                    *style = Style::Text;
-                }
+                let plain = style == ScalarStyle::Plain && tag.as_deref() != Some("str");
+                let (text, kind) = match plain {
+                    true => scalar::resolve(&text),
+                    false => (text.into_owned(), Kind::Text),
+                };
+                let mut node = Node::scalar(text, kind, place);
+                node.tag = tag;
                 nodes += 1;
                 remember(&mut anchors, anchor, &node);
                 Some(node)
