@@ -28,7 +28,9 @@ pub use env::{EnvFrom, EnvVar};
 pub use health::HealthCheck;
 pub use port::{Port, Protocol};
 pub use service::{Condition, Dependency, NetworkAttachment, NetworkMode, Service};
-pub use task::{Expect, Probe, ProbeAction, ProdOverrides, Request, TaskSize};
+pub use task::{
+    Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
+};
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
 
@@ -57,10 +59,14 @@ pub struct App {
     pub networks: IndexMap<String, Network>,
     /// Top-level volumes by key.
     pub volumes: IndexMap<String, Volume>,
-    /// The Fargate size of the task, as written or chosen.
+    /// The size of each task, as written or chosen.
     pub task: TaskSize,
-    /// `x-envsim.probes`, as written.
+    /// `x-envsim.launch_type`.
+    pub launch_type: LaunchType,
+    /// `x-envsim.probes`, then those of the services; inferred ones when none is written.
     pub probes: Vec<Probe>,
+    /// `x-envsim.ignore`.
+    pub ignore: Vec<Ignore>,
 }
 
 /// A top-level network.
@@ -113,6 +119,54 @@ impl App {
             }
         }
         names
+    }
+
+    /// The task that `service` belongs to in production.
+    pub fn task_name<'a>(&'a self, service: &'a Service) -> &'a str {
+        match &service.task {
+            Some(written) => &written.value,
+            None => &self.name,
+        }
+    }
+
+    /// The tasks of production in the order of their first service, each with its services. What is
+    /// external belongs to none.
+    pub fn tasks(&self) -> IndexMap<&str, Vec<&Service>> {
+        let mut tasks: IndexMap<&str, Vec<&Service>> = IndexMap::new();
+        for service in self.services.values() {
+            if service.external.is_none() {
+                tasks
+                    .entry(self.task_name(service))
+                    .or_default()
+                    .push(service);
+            }
+        }
+        tasks
+    }
+
+    /// The services that wait for `name` with `condition`.
+    pub fn waiting_for<'a>(
+        &'a self,
+        name: &'a str,
+        condition: Condition,
+    ) -> impl Iterator<Item = &'a Service> {
+        self.services.values().filter(move |other| {
+            other.depends_on.iter().any(|dependency| {
+                dependency.service.value == name && dependency.condition == condition
+            })
+        })
+    }
+
+    /// Whether the task ends when the container of `service` does. True by default, as on ECS; a
+    /// container that others of its task wait for to complete must not be essential ("A dependency container
+    /// with SUCCESS or COMPLETE condition cannot be an essential container").
+    pub fn essential(&self, service: &Service) -> bool {
+        match &service.essential {
+            Some(written) => written.value,
+            None => !self
+                .waiting_for(&service.name, Condition::Completed)
+                .any(|other| self.task_name(other) == self.task_name(service)),
+        }
     }
 
     /// The place of `path` relative to the project directory when it lies inside, else as it is.

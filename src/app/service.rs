@@ -5,7 +5,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{At, Build, EnvVar, HealthCheck, Mount, Place, Port, ProdOverrides, WatchRule};
+use super::{
+    At, Build, EnvVar, External, HealthCheck, Mount, Place, Port, ProdOverrides, WatchRule,
+};
 
 /// A service: the Compose keys that the two runs use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,6 +98,14 @@ pub struct Service {
     pub watch: Vec<WatchRule>,
     /// `x-envsim.essential`, as written.
     pub essential: Option<At<bool>>,
+    /// `x-envsim.task`, as written; [`super::App::task_name`] knows the default.
+    pub task: Option<At<String>>,
+    /// `x-envsim.cpu`: CPU units of the container in production.
+    pub task_cpu: Option<At<u32>>,
+    /// `x-envsim.memory`: hard limit of the container in production, in MiB.
+    pub task_memory: Option<At<u32>>,
+    /// `x-envsim.external`.
+    pub external: Option<External>,
     /// `x-envsim.prod`.
     pub prod: ProdOverrides,
 }

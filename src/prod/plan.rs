@@ -311,30 +311,14 @@ fn health(app: &App, service: &Service, written: Option<Health>) -> Option<Healt
     if written.is_some() {
         return written;
     }
-    let awaited = waits_for(app, &service.name, Condition::Healthy);
+    let awaited = app
+        .waiting_for(&service.name, Condition::Healthy)
+        .next()
+        .is_some();
     (!awaited).then(|| Health {
         test: vec!["NONE".to_owned()],
         ..Health::default()
     })
-}
-
-fn waits_for(app: &App, name: &str, condition: Condition) -> bool {
-    app.services.values().any(|other| {
-        other
-            .depends_on
-            .iter()
-            .any(|dependency| dependency.service.value == name && dependency.condition == condition)
-    })
-}
-
-/// Whether the task ends when the container does. True by default, as on ECS; a container that
-/// others wait for to complete must not be essential ("A dependency container with SUCCESS or
-/// COMPLETE condition cannot be an essential container").
-pub fn essential(app: &App, service: &Service) -> bool {
-    match &service.essential {
-        Some(written) => written.value,
-        None => !waits_for(app, &service.name, Condition::Completed),
-    }
 }
 
 /// The essential services that nothing speaks for: no probe of theirs passed, and none that depends
@@ -355,7 +339,7 @@ pub fn unvouched(app: &App, vouched: &[String]) -> Vec<String> {
     let essential = app
         .services
         .values()
-        .filter(|service| essential(app, service));
+        .filter(|service| app.essential(service));
     let names = essential.map(|service| service.name.clone());
     names.filter(|name| !sure.contains(name)).collect()
 }
@@ -458,7 +442,7 @@ volumes: {data: {}}
     #[test]
     fn every_container_is_essential_but_those_that_must_complete() {
         let app = app_for(SHOP, Mode::Prod);
-        let essential = |name: &str| essential(&app, &app.services[name]);
+        let essential = |name: &str| app.essential(&app.services[name]);
         assert!(essential("web") && essential("db"));
         assert!(!essential("setup"));
     }

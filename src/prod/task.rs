@@ -176,7 +176,7 @@ impl<'a> Task<'a> {
 
     fn ended(&self, states: &States) -> Option<String> {
         states.iter().find_map(|(name, state)| {
-            let essential = plan::essential(self.app, self.app.services.get(name)?);
+            let essential = self.app.essential(self.app.services.get(name)?);
             match state {
                 State::Exited { code } if essential => Some(format!(
                     "the essential container `{name}` exited with code {code}"
@@ -308,7 +308,7 @@ impl<'a> Task<'a> {
             .app
             .services
             .get(name)
-            .is_some_and(|service| plan::essential(self.app, service));
+            .is_some_and(|service| self.app.essential(service));
         ContainerSeen {
             service: name.to_owned(),
             // One that only waited is not the cause of anything.

@@ -62,7 +62,9 @@ pub fn app(
         networks: IndexMap::new(),
         volumes: IndexMap::new(),
         task: crate::app::TaskSize::default(),
+        launch_type: crate::app::LaunchType::default(),
         probes: Vec::new(),
+        ignore: Vec::new(),
     };
     let secrets = extension::build_secrets(root, resolve, cx);
     for (key, place, node) in cx.entries(root, "a Compose file") {
@@ -110,12 +112,7 @@ pub fn app(
     }
     drop_inactive(&mut app, resolve.profiles);
     check_references(&app, root, cx);
-    if let Some(node) = root.get("x-envsim") {
-        extension::top_level(node, &mut app, cx);
-    }
-    if app.probes.is_empty() {
-        app.probes = extension::inferred_probes(&app);
-    }
+    extension::of_project(root, &mut app, resolve.mode, cx);
     app
 }
 

@@ -276,6 +276,10 @@ fn empty(name: &str, place: &Place) -> Service {
         pull_policy: None,
         watch: Vec::new(),
         essential: None,
+        task: None,
+        task_cpu: None,
+        task_memory: None,
+        external: None,
         prod: crate::app::ProdOverrides::default(),
     }
 }
