@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use crate::compose::{At, Level, Place, Problem, Problems};
+pub use crate::compose::{At, Level, Place, Problem, Problems, nearest};
 pub use build::{Build, BuildSecret};
 pub use env::{EnvFrom, EnvVar};
 pub use health::HealthCheck;
@@ -33,6 +33,9 @@ pub use task::{
 };
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
+
+/// The JSON Schema of the `x-envsim` keys: `$defs/project` and `$defs/service`.
+pub const SCHEMA: &str = include_str!("x-envsim.schema.json");
 
 /// Which of the two runs an application is resolved for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

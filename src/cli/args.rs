@@ -73,6 +73,8 @@ pub enum Command {
     Dockerfile(Dockerfile),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
+    /// Print the JSON Schema of the `x-envsim` settings, for editors
+    Schema,
 }
 
 #[derive(Debug, clap::Args)]

@@ -20,6 +20,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(120);
 const RESOLV_DIR: &str = "/resolv";
 /// Where the holder sees the host's cgroups.
 const CGROUP_DIR: &str = "/cgroup";
+/// The smallest weight that the kernel takes.
+const LEAST_SHARES: i64 = 2;
 /// The holder needs 1 to 7 MiB.
 const HOLDER_MEMORY: i64 = 16 << 20;
 
@@ -225,14 +227,20 @@ impl TaskPlan {
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
         made.cap_add
             .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        if let Some(written) = &service.task_memory {
+            made.memory = Some(i64::from(written.value) << 20);
+        }
         match &self.limits {
             Limits::Cgroup { parent, .. } if holder.limited => {
-                made.cgroup_parent = Some(parent.clone())
+                made.cgroup_parent = Some(parent.clone());
+                made.cpu_shares = Some(shares(service.task_cpu.as_deref().copied()));
             }
             _ => {
                 let task = i64::from(self.size.memory) << 20;
                 made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
                 made.nano_cpus = Some(i64::from(self.size.cpu) * 1_000_000_000 / 1024);
+                // Beside containers that are not of the task, so nobody gets less than usual.
+                made.cpu_shares = service.task_cpu.as_deref().map(|cpu| shares(Some(*cpu)));
             }
         }
         made
@@ -268,6 +276,13 @@ impl TaskPlan {
     pub fn volume(&self, source: &str) -> String {
         self.labels.name(&format!("volume-{source}"))
     }
+}
+
+/// CPU units of a container are the weight of its part while the task's processors are all in use:
+/// shares inside the task's cgroup. "Null, zero, and CPU values of 1 are passed to Docker as 2 CPU
+/// shares" (ContainerDefinition, `cpu`).
+fn shares(cpu: Option<u32>) -> i64 {
+    i64::from(cpu.unwrap_or_default()).max(LEAST_SHARES)
 }
 
 /// Container ports that are published: those of the services and those that probes ask.
@@ -461,6 +476,26 @@ volumes: {data: {}}
         for name in ["--deny web", "--deny db", "--deny setup"] {
             assert!(command.contains(name), "{command}");
         }
+    }
+
+    #[test]
+    fn a_container_has_the_limits_of_its_own_within_those_of_the_task() {
+        let app = app_for(
+            "services:
+  web: {image: web, mem_limit: 64m, x-envsim: {cpu: 256, memory: 512}}
+  db: {image: db, mem_limit: 64m}
+",
+            Mode::Prod,
+        );
+        let plan = plan(&app);
+        let limits = |name: &str, limited: bool| {
+            let made = plan.container(&app, &app.services[name], "x", &[], &holder(limited));
+            (made.memory.map(|bytes| bytes >> 20), made.cpu_shares)
+        };
+        assert_eq!(limits("web", true), (Some(512), Some(256)));
+        assert_eq!(limits("web", false), (Some(512), Some(256)));
+        assert_eq!(limits("db", true), (Some(64), Some(2)));
+        assert_eq!(limits("db", false), (Some(64), None));
     }
 
     #[test]
