@@ -70,6 +70,8 @@ pub struct App {
     pub probes: Vec<Probe>,
     /// `x-envsim.ignore`.
     pub ignore: Vec<Ignore>,
+    /// Services that production reaches elsewhere, once [`App::deployed`] took them out of `services`.
+    pub elsewhere: IndexMap<String, External>,
 }
 
 /// A top-level network.
@@ -145,6 +147,40 @@ impl App {
             }
         }
         tasks
+    }
+
+    /// The app without what is external: that has no container in any task, and nothing waits for it.
+    pub fn deployed(&self) -> Self {
+        let mut app = self.clone();
+        app.services.retain(|name, service| {
+            if let Some(external) = &service.external {
+                app.elsewhere.insert(name.clone(), external.clone());
+            }
+            service.external.is_none()
+        });
+        app.forget_dependencies();
+        app
+    }
+
+    /// One task of the app: its services, their probes, and what they wait for among themselves.
+    pub fn of_task(&self, task: &str) -> Self {
+        let mut app = self.clone();
+        app.services
+            .retain(|_, service| service.external.is_none() && self.task_name(service) == task);
+        app.probes
+            .retain(|probe| app.services.contains_key(&probe.service));
+        app.forget_dependencies();
+        app
+    }
+
+    /// Drops the dependencies on services that are not there.
+    fn forget_dependencies(&mut self) {
+        let names: Vec<String> = self.services.keys().cloned().collect();
+        for service in self.services.values_mut() {
+            service
+                .depends_on
+                .retain(|dependency| names.contains(&dependency.service.value));
+        }
     }
 
     /// The services that wait for `name` with `condition`.

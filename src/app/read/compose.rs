@@ -65,6 +65,7 @@ pub fn app(
         launch_type: crate::app::LaunchType::default(),
         probes: Vec::new(),
         ignore: Vec::new(),
+        elsewhere: IndexMap::new(),
     };
     let secrets = extension::build_secrets(root, resolve, cx);
     for (key, place, node) in cx.entries(root, "a Compose file") {

@@ -139,6 +139,19 @@ pub fn check(app: &App, cx: &mut Context) {
             cx.error(&host.place, message).help =
                 Some("name the host as production knows it".to_owned());
         }
+        let mut earlier = app.services.values().take_while(|o| o.name != service.name);
+        let same = earlier.find(|other| {
+            let theirs = other.external.as_ref();
+            theirs.is_some_and(|theirs| theirs.host.value == host.value)
+        });
+        if let Some(other) = same {
+            let message = format!(
+                "`{}` and `{}` have the same host in production, and envsim has one stand-in for a name",
+                other.name, service.name
+            );
+            cx.error(&host.place, message).help =
+                Some("give each a name of its own, for example a CNAME".to_owned());
+        }
         for other in app.waiting_for(&service.name, Condition::Completed) {
             let dependency = other
                 .depends_on

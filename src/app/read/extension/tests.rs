@@ -289,6 +289,21 @@ fn an_external_service_has_no_container_to_speak_of() {
 }
 
 #[test]
+fn one_host_stands_for_one_service() {
+    let text = "services:
+  web: {image: web}
+  a: {image: a, x-envsim: {external: 'x.example.com:1'}}
+  b: {image: b, x-envsim: {external: 'X.example.com:2'}}
+";
+    assert_eq!(
+        said(text, Mode::Dev),
+        [
+            "4:39 error: `a` and `b` have the same host in production, and envsim has one stand-in for a name (give each a name of its own, for example a CNAME)"
+        ]
+    );
+}
+
+#[test]
 fn an_ignore_entry_has_a_rule_and_a_reason_and_names_services_that_are_there() {
     assert_eq!(
         top("ignore: [{rule: H001}]"),
