@@ -164,9 +164,13 @@ impl App {
 
     /// One task of the app: its services, their probes, and what they wait for among themselves.
     pub fn of_task(&self, task: &str) -> Self {
+        self.only(|service| service.external.is_none() && self.task_name(service) == task)
+    }
+
+    /// The services that `wanted` says yes to, their probes, and what they wait for among themselves.
+    pub fn only(&self, wanted: impl Fn(&Service) -> bool) -> Self {
         let mut app = self.clone();
-        app.services
-            .retain(|_, service| service.external.is_none() && self.task_name(service) == task);
+        app.services.retain(|_, service| wanted(service));
         app.probes
             .retain(|probe| app.services.contains_key(&probe.service));
         app.forget_dependencies();

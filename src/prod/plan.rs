@@ -5,6 +5,7 @@
 //! limit on the parent cgroup).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
@@ -79,6 +80,26 @@ pub struct Holder {
     pub limited: bool,
 }
 
+/// What a task has around it.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Every name by which a service is reached in dev.
+    pub denied: Vec<String>,
+    /// Hosts of production that a stand-in answers for, in the order of the stand-ins.
+    pub hosts: Vec<String>,
+}
+
+impl Surroundings {
+    /// Of the whole app as production has it, where stand-ins answer for `hosts`.
+    pub fn new(whole: &App, hosts: Vec<String>) -> Self {
+        let names = whole.host_names().into_iter();
+        Self {
+            denied: names.map(|(name, _)| name).collect(),
+            hosts,
+        }
+    }
+}
+
 /// Everything that is fixed before the first container of a task is made.
 #[derive(Clone, Debug)]
 pub struct TaskPlan {
@@ -96,14 +117,21 @@ pub struct TaskPlan {
     pub limits: Limits,
     /// The size.
     pub size: TaskSize,
+    /// Names of the dev environment, of all tasks and of what is external.
+    pub denied: Vec<String>,
+    /// Names that production knows, with the addresses of their stand-ins in this network.
+    pub answers: Vec<(String, Ipv4Addr)>,
     /// Loopback address that each service's resolver asks, so that the asker is known.
     pub askers: BTreeMap<String, String>,
 }
 
 impl TaskPlan {
-    /// Hands out an address to each service and names to the task's own things.
+    /// Hands out an address to each service and each stand-in, and names to the task's own things.
+    ///
+    /// `app` is this task's part of the app; `surroundings` are what it shares with others.
     pub fn new(
         app: &App,
+        surroundings: &Surroundings,
         labels: Labels,
         network: TaskNetwork,
         region: String,
@@ -117,10 +145,17 @@ impl TaskPlan {
             network_name: labels.name("network"),
             resolv_volume: labels.name("resolv"),
             labels,
-            network,
             region,
             limits,
             size: app.task,
+            denied: surroundings.denied.clone(),
+            answers: surroundings
+                .hosts
+                .iter()
+                .cloned()
+                .zip(network.neighbours())
+                .collect(),
+            network,
             askers,
         }
     }
@@ -133,14 +168,17 @@ impl TaskPlan {
         flag("--hostname", host_name.clone());
         flag("--address", self.network.address.to_string());
         flag("--search", search_domain(&self.region));
-        for (name, _) in app.host_names() {
+        for name in &self.denied {
             // A name that DNS cannot carry is never asked for.
             if name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
             {
-                flag("--deny", name);
+                flag("--deny", name.clone());
             }
+        }
+        for (name, address) in &self.answers {
+            flag("--answer", format!("{name}={address}"));
         }
         flag("--resolv-dir", RESOLV_DIR.to_owned());
         for (service, address) in &self.askers {
@@ -385,7 +423,10 @@ mod tests {
         };
         let limits = Limits::choose("0123456789abcdef", "cgroupfs", false);
         let network = free_range(&[], 1).expect("a free range");
-        TaskPlan::new(app, labels, network, "eu-west-1".to_owned(), limits)
+        let hosts = vec!["orders.example.com".to_owned()];
+        let surroundings = Surroundings::new(app, hosts);
+        let region = "eu-west-1".to_owned();
+        TaskPlan::new(app, &surroundings, labels, network, region, limits)
     }
 
     fn holder(limited: bool) -> Holder {
@@ -473,7 +514,12 @@ volumes: {data: {}}
                 .all(|port| port.host_ip.as_deref() == Some("127.0.0.1"))
         );
         let command = holder.command.unwrap().join(" ");
-        for name in ["--deny web", "--deny db", "--deny setup"] {
+        for name in [
+            "--deny web",
+            "--deny db",
+            "--deny setup",
+            "--answer orders.example.com=10.",
+        ] {
             assert!(command.contains(name), "{command}");
         }
     }

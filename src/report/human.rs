@@ -6,6 +6,7 @@ use std::io::Write;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::Report;
+use crate::evidence::StandInSeen;
 use crate::finding::{Finding, Location, Severity, UnusedIgnore};
 
 /// Places that are shown with their lines; more are listed.
@@ -31,6 +32,9 @@ pub fn write(report: &Report, colour: bool, out: &mut dyn Write) -> std::io::Res
     }
     for note in &report.notes {
         writeln!(out, "note: {note}")?;
+    }
+    for one in &report.stand_ins {
+        writeln!(out, "note: {}", stand_in(one))?;
     }
     for missing in &report.judgement.not_checked {
         writeln!(out, "not checked: {}: {}", missing.rule, missing.reason)?;
@@ -68,6 +72,23 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
         Renderer::plain()
     };
     renderer.render(&[group]).to_string()
+}
+
+fn stand_in(seen: &StandInSeen) -> String {
+    let what = match &seen.reason {
+        Some(reason) => format!("`{}` is external ({reason})", seen.service),
+        None => format!("`{}` is external", seen.service),
+    };
+    let host = match seen.port {
+        Some(port) => format!("{}:{port}", seen.host),
+        None => seen.host.clone(),
+    };
+    match seen.ran {
+        true => format!(
+            "{what}: its dev image stood in for {host}; what only the managed service has, such as TLS or users and rights, was not seen"
+        ),
+        false => format!("{what}: dev has no such service, so nothing stood in for {host}"),
+    }
 }
 
 /// An entry that no longer has anything to ignore.
@@ -180,6 +201,7 @@ mod tests {
                 ..Judgement::default()
             },
             notes: Vec::new(),
+            stand_ins: Vec::new(),
         };
         let mut out = Vec::new();
         write(&report, false, &mut out).expect("a vector takes everything");
