@@ -14,3 +14,4 @@ mod no_engine;
 mod robust;
 mod support;
 mod task;
+mod tasks;
