@@ -180,11 +180,15 @@ mod tests {
 
     #[test]
     fn what_is_ignored_is_listed_with_its_reason_and_does_not_count() {
-        let place = |path: &str| crate::app::Place {
-            line: 2,
-            ..crate::app::Place::start_of(path)
-        };
-        let mut finding = Finding::new(&RULE, "`db` is a host", "h").at(&place("src/a.js"), "db");
+        fn place<T: serde::de::DeserializeOwned>(path: &str) -> T {
+            let place = serde_json::json!({"path": path, "line": 2, "column": 1, "end_column": 1});
+            serde_json::from_value(place).expect("a place")
+        }
+        let mut finding = Finding::new(&RULE, "`db` is a host", "h");
+        finding.locations.push(Location {
+            place: place("src/a.js"),
+            text: "db".to_owned(),
+        });
         finding.ignored = Some(Ignored {
             reason: "an example for people".to_owned(),
             place: place("compose.yaml"),
