@@ -226,8 +226,7 @@ impl StandIns {
             State::Running { healthy } => *healthy == Some(true) || !checked(name),
             _ => false,
         };
-        let settled =
-            |states: &States| failed(states).is_some() || states.iter().all(|one| up(one));
+        let settled = |states: &States| failed(states).is_some() || states.iter().all(up);
         let mut states = self.supervisor.watch();
         let waited = tokio::select! {
             waited = tokio::time::timeout(DEADLINE, states.wait_for(|states| settled(states))) => waited.is_ok(),
