@@ -216,7 +216,9 @@ fn the_json_report_has_the_fields_of_the_contract() {
             "app",
             "verdict",
             "findings",
-            "not_checked"
+            "not_checked",
+            "unused_ignores",
+            "stand_ins"
         ]
     );
     assert_eq!(report.json["schema_version"], 1);
