@@ -71,6 +71,8 @@ pub enum Command {
     Down(Down),
     /// Show the Dockerfile that production needs for a service
     Dockerfile(Dockerfile),
+    /// Print the project as it is resolved, in the form of `docker compose config`
+    Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
 }
@@ -160,6 +162,83 @@ pub struct Dockerfile {
     /// Write it to this file instead of stdout; an existing file is not replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub project: Project,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = ConfigFormat::Yaml)]
+    pub format: ConfigFormat,
+    /// What this run really uses, instead of what Docker Compose reads
+    #[arg(long, value_enum, value_name = "RUN")]
+    pub mode: Option<RunMode>,
+    /// Only check the project
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Leave variables as they are written
+    #[arg(long)]
+    pub no_interpolate: bool,
+    /// Do not add what is implied: names, networks, dependencies
+    #[arg(long)]
+    pub no_normalize: bool,
+    /// Leave paths as they are written
+    #[arg(long)]
+    pub no_path_resolution: bool,
+    /// Do not check references and contradictions
+    #[arg(long)]
+    pub no_consistency: bool,
+    /// Leave env files of services unread
+    #[arg(long)]
+    pub no_env_resolution: bool,
+    /// Print the names of the services
+    #[arg(long, group = "list")]
+    pub services: bool,
+    /// Print the images
+    #[arg(long, group = "list")]
+    pub images: bool,
+    /// Print the names of the volumes
+    #[arg(long, group = "list")]
+    pub volumes: bool,
+    /// Print the names of the networks
+    #[arg(long, group = "list")]
+    pub networks: bool,
+    /// Print the AI models
+    #[arg(long, group = "list")]
+    pub models: bool,
+    /// Print the names of the profiles
+    #[arg(long, group = "list")]
+    pub profiles: bool,
+    /// Print a hash of each service's configuration; `*` for all services
+    #[arg(long, group = "list", value_name = "SERVICE,…")]
+    pub hash: Option<String>,
+    /// Print the variables that the files ask for, with their defaults
+    #[arg(long, group = "list")]
+    pub variables: bool,
+    /// Print the variables that interpolation knows
+    #[arg(long, group = "list")]
+    pub environment: bool,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Services, with what they depend on; all when none is named
+    #[arg(value_name = "SERVICE")]
+    pub selected: Vec<String>,
+}
+
+/// Output format of `config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ConfigFormat {
+    Yaml,
+    Json,
+}
+
+/// One of the two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RunMode {
+    Dev,
+    Prod,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 //! act, report.
 
 mod args;
+mod config;
 mod dev;
 mod dev_watch;
 mod dockerfile;
@@ -44,6 +45,7 @@ pub fn run() -> Exit {
     let before = args.project;
     let result = runtime.block_on(async {
         match args.command {
+            Command::Config(shown) => config::run(&before.with(&shown.project), &shown),
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,
             Command::Dockerfile(shown) => {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::environment::environment_of;
-use super::short::host_path;
-use super::{Context, Node, Resolve, Value};
+use super::environment::environment;
+use super::{Context, Node, Value};
 use crate::app::{
     App, At, BuildSecret, EnvFrom, Expect, Place, Probe, ProbeAction, ProdOverrides, Protocol,
     Request, Service, TaskSize,
@@ -17,48 +16,20 @@ use crate::compose::Kind;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Top-level `secrets`, as far as a build can use them.
-pub fn build_secrets(
-    root: &Node,
-    resolve: &Resolve,
-    cx: &mut Context,
-) -> IndexMap<String, BuildSecret> {
-    let mut secrets = IndexMap::new();
-    let Some(node) = root.get("secrets") else {
-        return secrets;
-    };
-    for (name, place, node) in cx.entries(node, "`secrets`") {
-        let mut secret = BuildSecret {
-            id: name.to_owned(),
-            file: None,
-            environment: None,
-            place: place.clone(),
+pub fn build_secrets(root: &Node) -> IndexMap<String, BuildSecret> {
+    let entries = root.get("secrets").and_then(Node::as_mapping);
+    let secret = |(key, node): &(Node, Node)| {
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let name = key.text()?.to_owned();
+        let secret = BuildSecret {
+            id: name.clone(),
+            file: text("file").map(Into::into),
+            environment: text("environment"),
+            place: key.place.clone(),
         };
-        for (key, place, value) in cx.entries(node, "a secret") {
-            match key {
-                "file" => {
-                    let file = cx.string(value, "`file`");
-                    secret.file =
-                        file.map(|file| host_path(&file, resolve.directory, resolve.home));
-                }
-                "environment" => secret.environment = cx.string(value, "`environment`"),
-                "external" | "name" | "labels" | "driver" | "driver_opts" | "template_driver" => {
-                    cx.warn(
-                        place,
-                        format!("envsim does not use `{key}` of a secret yet"),
-                    );
-                }
-                _ if key.starts_with("x-") => {}
-                _ => cx.unknown_key(
-                    place,
-                    key,
-                    "a secret",
-                    &["file", "environment", "external", "name"],
-                ),
-            }
-        }
-        secrets.insert(name.to_owned(), secret);
-    }
-    secrets
+        Some((name, secret))
+    };
+    entries.unwrap_or(&[]).iter().filter_map(secret).collect()
 }
 
 /// `x-envsim` of a service.
@@ -86,7 +57,10 @@ fn prod(node: &Node, cx: &mut Context) -> ProdOverrides {
     for (key, place, value) in cx.entries(node, "`x-envsim.prod`") {
         match key {
             "environment" => {
-                let (variables, unset) = environment_of(value, EnvFrom::Production, &|_| None, cx);
+                let (mut variables, unset) = environment(value);
+                for variable in &mut variables {
+                    variable.from = EnvFrom::Production;
+                }
                 for name in unset {
                     cx.error(
                         &name.place,
