@@ -9,7 +9,7 @@ use super::{App, Mode, Problem, Problems, merge};
 use crate::compose::{self, env_file};
 
 /// Names looked for, in Compose's order.
-const FILE_NAMES: &[&str] = &[
+pub const FILE_NAMES: &[&str] = &[
     "compose.yaml",
     "compose.yml",
     "docker-compose.yaml",
@@ -171,7 +171,7 @@ fn find_files(options: &LoadOptions, mode: Mode) -> Result<Vec<PathBuf>, Problem
     ));
     Err(problem
         .help(format!(
-            "envsim looks for {}; name another with `-f`",
+            "envsim looks for {}; name another with `-f`, or let `envsim init` write a first one",
             FILE_NAMES.join(", ")
         ))
         .into())

@@ -215,7 +215,7 @@ fn as_mapping(node: Node, path: &[String]) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::read::{Context, parse};
+    use crate::compose::{Context, parse};
 
     fn node(text: &str) -> Node {
         let mut cx = Context::default();
