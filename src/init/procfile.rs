@@ -361,7 +361,7 @@ mod tests {
                 RUN pip install --no-cache-dir -r requirements.txt
                 ENV PYTHONUNBUFFERED=1
                 COPY . .
-            command: [/bin/sh, -c, "exec gunicorn app:app --bind 0.0.0.0:$$PORT"]
+            command: [/bin/sh, "-c", "exec gunicorn app:app --bind 0.0.0.0:$$PORT"]
             environment:
               PORT: "8080"
             ports:
@@ -380,7 +380,7 @@ mod tests {
 
           worker:
             build: *build
-            command: [celery, -A, app, worker]
+            command: [celery, "-A", app, worker]
             develop: *develop
             depends_on:
               release:
@@ -389,7 +389,7 @@ mod tests {
           # Runs to its end before the others start.
           release:
             build: *build
-            command: [/bin/sh, -c, python manage.py migrate && echo done]
+            command: [/bin/sh, "-c", "python manage.py migrate && echo done"]
             develop: *develop
             x-envsim:
               essential: false

@@ -130,7 +130,7 @@ fn image(c: &mut Fields<'_>, s: &mut Service, task: &Task<'_>, shared: &mut Shar
         return;
     }
     let placeholder = |image: &String| image.contains(['<', '{', '$', ' ']);
-    match written.filter(|image| !placeholder(image)) {
+    match written.clone().filter(|image| !placeholder(image)) {
         Some(image) => {
             if image.contains(".dkr.ecr.") {
                 let text = "the registry is private: log in first, with `aws ecr get-login-password | docker login --username AWS --password-stdin REGISTRY`";
@@ -139,13 +139,19 @@ fn image(c: &mut Fields<'_>, s: &mut Service, task: &Task<'_>, shared: &mut Shar
             s.keys.put("image", Yaml::literal(&image));
         }
         None => {
-            let wanted = format!("{}_IMAGE", s.name.to_ascii_uppercase());
+            let wanted = format!("{}_IMAGE", s.name.to_ascii_uppercase().replace('-', "_"));
             let value =
                 shared
                     .variables
                     .required(&wanted, &s.name, &format!("the image of {}", s.name));
             s.keys.put("image", value);
-            shared.findings.notes.service(&s.name, "image", "the task definition has only a placeholder: set the variable that stands there, or write `build`");
+            let only = written.map_or("no image that is known here".to_owned(), |image| {
+                format!("only the placeholder `{image}`")
+            });
+            let text = format!(
+                "the task definition has {only}: set `{wanted}` in `.env`, or write `build`"
+            );
+            shared.findings.notes.service(&s.name, "image", text);
         }
     }
 }
