@@ -56,6 +56,8 @@ impl Project {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first Compose file from a Dockerfile, a Procfile or an ECS task definition
+    Init(Init),
     /// Run the app with bind mounts, service names and file watching
     Dev(Dev),
     /// Build self-contained images, run them as one ECS task, probe and report what breaks
@@ -75,6 +77,18 @@ pub enum Command {
     Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    #[command(flatten)]
+    pub project: Project,
+    /// What to start from: a Dockerfile, a Procfile or the JSON of a task definition; `-` reads that JSON from stdin
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Write this file of the project instead of compose.yaml; `-` writes to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -10,6 +10,7 @@ mod doctor;
 mod down;
 mod exec;
 mod exit;
+mod init;
 mod logs;
 mod prod_check;
 mod project;
@@ -53,6 +54,7 @@ pub fn run() -> Exit {
             }
             Command::Down(down) => down::run(&before.with(&down.project), down).await,
             Command::Exec(exec) => exec::run(&before.with(&exec.project), exec).await,
+            Command::Init(init) => init::run(&before.with(&init.project), &init),
             Command::Logs(logs) => logs::run(&before, logs).await,
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,

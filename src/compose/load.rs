@@ -372,7 +372,9 @@ impl Options {
         let message = format!("no Compose file in `{}` or above it", start.display());
         let names = FILE_NAMES.join(", ");
         Err(Problem::error(message)
-            .help(format!("envsim looks for {names}; name another with `-f`"))
+            .help(format!(
+                "envsim looks for {names}; name another with `-f`, or let `envsim init` write one"
+            ))
             .into())
     }
 }
