@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::args;
 use super::exit::{Exit, Failure};
-use crate::app::load::FILE_NAMES;
+use crate::compose::FILE_NAMES;
 use crate::compose::Problem;
 use crate::init::project::{DEPTH, MAX_PATHS, Project, is_entered, is_read};
 use crate::init::{Draft, Source, draft, find, notes::Notes, source_of};

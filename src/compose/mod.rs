@@ -49,7 +49,7 @@ mod volume;
 mod yaml;
 
 pub use context::{Context, nearest};
-pub use load::{OVERRIDE_NAMES, Options, Project, load, project_variables};
+pub use load::{FILE_NAMES, OVERRIDE_NAMES, Options, Project, load, project_variables};
 pub use node::{Kind, Node, Value};
 pub use normalize::PASSED_THROUGH;
 pub use place::{At, Place};
