@@ -11,6 +11,7 @@
 //! | [`compose`] | a Compose project, read as Docker Compose reads it, to one tree with places | `mask` |
 //! | [`app`] | the user's application: that tree to typed values | `compose` |
 //! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
+//! | [`init`] | a Dockerfile, Procfile or task definition to a first Compose file | `app`, `build`, `compose` |
 //! | [`scan`] | text to the service names it uses as network hosts | |
 //! | [`mask`] | passwords out of everything printed | |
 //! | [`wire`] | messages of the agent, the program of ours inside containers | |
@@ -50,6 +51,7 @@ pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod finding;
+pub mod init;
 pub mod labels;
 pub mod mask;
 pub mod plan;

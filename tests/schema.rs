@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use boon::{Compiler, Schemas};
-use envsim::app::load::{LoadOptions, load};
+use envsim::app::load::load;
 use envsim::app::{Mode, SCHEMA};
+use envsim::compose::Options;
+use envsim::compose::disk::Files;
 use serde_json::Value;
 
 /// The schema, ready to judge.
@@ -42,12 +44,12 @@ impl Judge {
 fn reader_complaint(compose: &str) -> Option<String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(directory.path().join("compose.yaml"), compose).expect("a file");
-    let options = LoadOptions {
+    let options = Options {
         working_directory: directory.path().to_owned(),
         project_name: Some("shop".to_owned()),
-        ..LoadOptions::default()
+        ..Options::default()
     };
-    let problems = load(&options, Mode::Prod).err()?;
+    let problems = load(&options, &Files, Mode::Prod).err()?;
     Some(problems.0.iter().map(|p| p.render(false)).collect())
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{At, Place};
+use super::{At, Place, Ulimit};
 
 /// `build` of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,31 @@ pub struct Build {
     /// Ask the registry for newer base images.
     pub pull: bool,
     /// Size of /dev/shm in `RUN` steps, in bytes.
-    pub shm_size: Option<u64>,
+    pub shm_size: Option<i64>,
     /// Further names for the image.
     pub tags: Vec<String>,
+    /// Keys of SSH agents: id to path.
+    pub ssh: IndexMap<String, Option<String>>,
+    /// Further contexts by name: a directory, an image or a URL.
+    pub additional_contexts: IndexMap<String, String>,
+    /// Where the cache is exported to.
+    pub cache_to: Vec<String>,
+    /// What the build is allowed beyond the usual.
+    pub entitlements: Vec<String>,
+    /// Stages built without the cache.
+    pub no_cache_filter: Vec<String>,
+    /// Platforms to build for.
+    pub platforms: Vec<String>,
+    /// Isolation technique on Windows.
+    pub isolation: Option<String>,
+    /// Provenance attestation.
+    pub provenance: Option<String>,
+    /// Attestation of the bill of materials.
+    pub sbom: Option<String>,
+    /// Whether the build has extended rights.
+    pub privileged: bool,
+    /// Limits of the build's processes.
+    pub ulimits: Vec<Ulimit>,
     /// Where it stands.
     pub place: Place,
 }

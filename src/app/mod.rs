@@ -5,12 +5,13 @@
 
 mod build;
 mod env;
+mod file;
 mod health;
 pub mod load;
-pub mod merge;
 mod port;
 pub mod read;
 mod service;
+mod settings;
 mod task;
 #[cfg(test)]
 pub mod testing;
@@ -25,9 +26,11 @@ use serde::{Deserialize, Serialize};
 pub use crate::compose::{At, Level, Place, Problem, Problems, nearest};
 pub use build::{Build, BuildSecret};
 pub use env::{EnvFrom, EnvVar};
+pub use file::{FileKind, FileMount, FileSource};
 pub use health::HealthCheck;
 pub use port::{Port, Protocol};
-pub use service::{Condition, Dependency, NetworkAttachment, NetworkMode, Service};
+pub use service::{Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Service, Ulimit};
+pub use settings::{Deploy, Device, DeviceRequest, Logging, Resource, Settings};
 pub use task::{
     Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
 };
@@ -75,7 +78,8 @@ pub struct App {
 }
 
 /// A top-level network.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Network {
     /// The name in the engine, when the file fixes one.
     pub name: Option<String>,
@@ -85,10 +89,49 @@ pub struct Network {
     pub internal: bool,
     /// The driver, when the file names one.
     pub driver: Option<String>,
+    /// Options for the driver.
+    pub driver_opts: IndexMap<String, String>,
+    /// True when containers outside of the project may join.
+    pub attachable: bool,
+    /// Labels for the network.
+    pub labels: IndexMap<String, String>,
+    /// Whether containers get IPv4 addresses.
+    pub enable_ipv4: Option<bool>,
+    /// Whether containers get IPv6 addresses.
+    pub enable_ipv6: Option<bool>,
+    /// How addresses are given out.
+    pub ipam: Ipam,
+}
+
+/// How a network gives out addresses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ipam {
+    /// The driver.
+    pub driver: Option<String>,
+    /// Its options.
+    pub options: IndexMap<String, String>,
+    /// The address ranges.
+    pub config: Vec<AddressPool>,
+}
+
+/// A range of addresses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddressPool {
+    /// The whole range, `172.28.0.0/16`.
+    pub subnet: Option<String>,
+    /// Address of the gateway.
+    pub gateway: Option<String>,
+    /// The part that containers get addresses from.
+    pub ip_range: Option<String>,
+    /// Addresses that are taken, by host name.
+    pub aux_addresses: IndexMap<String, String>,
 }
 
 /// A top-level volume.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Volume {
     /// The name in the engine, when the file fixes one.
     pub name: Option<String>,
@@ -98,6 +141,8 @@ pub struct Volume {
     pub driver: Option<String>,
     /// Options for the driver.
     pub driver_opts: IndexMap<String, String>,
+    /// Labels for the volume.
+    pub labels: IndexMap<String, String>,
 }
 
 impl App {

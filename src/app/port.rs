@@ -12,6 +12,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP.
+    Sctp,
 }
 
 impl Protocol {
@@ -20,6 +22,7 @@ impl Protocol {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Sctp => "sctp",
         }
     }
 }
@@ -31,10 +34,16 @@ pub struct Port {
     pub target: u16,
     /// Port on the host; none means that the engine picks one.
     pub published: Option<u16>,
+    /// Last port of a published range from which one is taken.
+    pub published_last: Option<u16>,
     /// Address on the host as written; none means 127.0.0.1 here (Compose: all addresses).
     pub host_ip: Option<String>,
     /// Transport protocol.
     pub protocol: Protocol,
+    /// A name for people.
+    pub name: Option<String>,
+    /// What is spoken there: `http`.
+    pub app_protocol: Option<String>,
     /// Where it stands.
     pub place: Place,
 }

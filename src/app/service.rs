@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, Build, EnvVar, External, HealthCheck, Mount, Place, Port, ProdOverrides, WatchRule,
+    At, Build, EnvVar, External, FileMount, HealthCheck, Mount, Place, Port, ProdOverrides,
+    Settings, WatchRule,
 };
 
 /// A service: the Compose keys that the two runs use.
@@ -85,17 +86,29 @@ pub struct Service {
     /// `sysctls`.
     pub sysctls: IndexMap<String, String>,
     /// `ulimits`: name, soft, hard.
-    pub ulimits: Vec<(String, i64, i64)>,
+    pub ulimits: Vec<Ulimit>,
     /// `shm_size` in bytes.
-    pub shm_size: Option<u64>,
+    pub shm_size: Option<i64>,
     /// `mem_limit` or `deploy.resources.limits.memory` in bytes.
-    pub memory: Option<u64>,
+    pub memory: Option<i64>,
     /// `platform`.
     pub platform: Option<String>,
     /// `pull_policy`.
     pub pull_policy: Option<String>,
     /// `develop.watch`.
     pub watch: Vec<WatchRule>,
+    /// Configs and secrets, as files.
+    pub files: Vec<FileMount>,
+    /// Run in a container of their own before the service starts.
+    pub pre_start: Vec<Hook>,
+    /// Run in the container once it has started.
+    pub post_start: Vec<Hook>,
+    /// Run in the container before it is stopped.
+    pub pre_stop: Vec<Hook>,
+    /// All other keys.
+    pub settings: Settings,
+    /// Where each key is written.
+    pub keys: IndexMap<String, Place>,
     /// `x-envsim.essential`, as written.
     pub essential: Option<At<bool>>,
     /// `x-envsim.task`, as written; [`super::App::task_name`] knows the default.
@@ -149,6 +162,8 @@ pub enum NetworkMode {
     None,
     /// The namespace of another service.
     Service(String),
+    /// A container's, by name or id.
+    Container(String),
 }
 
 /// One network of a service.
@@ -160,4 +175,48 @@ pub struct NetworkAttachment {
     pub aliases: Vec<String>,
     /// Fixed IPv4 address.
     pub ipv4_address: Option<String>,
+    /// A fixed IPv6 address.
+    pub ipv6_address: Option<String>,
+    /// Further addresses.
+    pub link_local_ips: Vec<String>,
+    /// A fixed hardware address.
+    pub mac_address: Option<String>,
+    /// Options of the network's driver.
+    pub driver_opts: IndexMap<String, String>,
+    /// The highest is connected first.
+    pub priority: i64,
+    /// The highest is the default gateway.
+    pub gateway_priority: i64,
+    /// Name of the interface in the container.
+    pub interface_name: Option<String>,
+}
+
+/// A limit of the kernel on a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    /// `nofile`.
+    pub name: String,
+    /// What holds; -1 for no limit.
+    pub soft: i64,
+    /// What it can be raised to; -1 for no limit.
+    pub hard: i64,
+}
+
+/// A command that runs beside the service's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// The command.
+    pub command: Option<At<Vec<String>>>,
+    /// The image, for a container of its own; the service's by default.
+    pub image: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+    /// The directory.
+    pub working_dir: Option<String>,
+    /// Whether it has extended rights.
+    pub privileged: bool,
+    /// Once per container instead of once per service.
+    pub per_replica: bool,
+    /// Further variables.
+    pub environment: Vec<EnvVar>,
 }

@@ -1,10 +1,11 @@
 //! An app out of a Compose text, for the tests of pure code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::read::{self, Context, Resolve};
+use super::load::{Loaded, load};
 use super::{App, Level, Mode, Problems};
-use crate::compose;
+use crate::compose::Options;
+use crate::compose::disk::Disk;
 
 /// Reads `text` as `compose.yaml` in `/project`.
 ///
@@ -16,14 +17,16 @@ pub fn app(text: &str) -> App {
 
 /// The same for one of the two modes.
 pub fn app_for(text: &str, mode: Mode) -> App {
-    let (app, problems) = read(text, mode);
-    assert!(!problems.any_error(), "{problems:?}");
-    app
+    let loaded = read(text, mode);
+    loaded.unwrap_or_else(|problems| panic!("{problems:?}")).app
 }
 
 /// What is said of `text`: each problem as `LINE:COLUMN level: message (help)`.
 pub fn said(text: &str, mode: Mode) -> Vec<String> {
-    let (_, problems) = read(text, mode);
+    let problems = match read(text, mode) {
+        Ok(loaded) => loaded.problems,
+        Err(problems) => problems,
+    };
     let said = problems.0.iter().map(|problem| {
         let level = match problem.level {
             Level::Error => "error",
@@ -38,19 +41,36 @@ pub fn said(text: &str, mode: Mode) -> Vec<String> {
     said.collect()
 }
 
-fn read(text: &str, mode: Mode) -> (App, Problems) {
-    let mut cx = Context::default();
-    cx.enter("compose.yaml", text);
-    let root = compose::parse(text, &mut cx).expect("valid YAML");
-    let resolve = Resolve {
-        directory: Path::new("/project"),
-        mode,
-        home: None,
-        profiles: &[],
-        host: &|_| None,
-        variable: &|_| None,
-        read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+fn read(text: &str, mode: Mode) -> Result<Loaded, Problems> {
+    let options = Options {
+        files: vec!["compose.yaml".into()],
+        working_directory: "/project".into(),
+        drops_unused: false,
+        ..Options::default()
     };
-    let app = read::app(&root, "project".to_owned(), Vec::new(), &resolve, &mut cx);
-    (app, cx.problems)
+    load(&options, &OneFile(text), mode)
+}
+
+/// A disk with nothing but `/project/compose.yaml`.
+struct OneFile<'a>(&'a str);
+
+impl Disk for OneFile<'_> {
+    fn read(&self, path: &Path) -> Result<String, String> {
+        match self.exists(path) {
+            true => Ok(self.0.to_owned()),
+            false => Err("there is no such file".to_owned()),
+        }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path == Path::new("/project/compose.yaml")
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        path == Path::new("/project")
+    }
+
+    fn without_links(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
 }

@@ -27,7 +27,9 @@ pub enum MountKind {
     /// Memory.
     Tmpfs {
         /// Size limit in bytes.
-        size: Option<u64>,
+        size: Option<i64>,
+        /// Permission bits.
+        mode: Option<u32>,
     },
 }
 
@@ -42,6 +44,10 @@ pub struct Mount {
     pub read_only: bool,
     /// True when a new named volume is not filled from the image (`volume.nocopy`).
     pub no_copy: bool,
+    /// Path inside of the volume that is mounted.
+    pub subpath: Option<String>,
+    /// How mounts made later spread: `rshared` and others.
+    pub propagation: Option<String>,
     /// Where it stands.
     pub place: Place,
 }

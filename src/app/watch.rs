@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::{Hook, Place};
 
 /// What happens when a watched path changes (Compose Specification, Develop).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum WatchAction {
     Sync,
     /// Copy, then restart the container.
     SyncAndRestart,
+    /// The changed files are copied and a command is run.
+    SyncAndExec(Box<Hook>),
 }
 
 /// One rule of `develop.watch`.

@@ -56,6 +56,8 @@ impl Project {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first Compose file from a Dockerfile, a Procfile or an ECS task definition
+    Init(Init),
     /// Run the app with bind mounts, service names and file watching
     Dev(Dev),
     /// Build self-contained images, run them as one ECS task, probe and report what breaks
@@ -71,10 +73,24 @@ pub enum Command {
     Down(Down),
     /// Show the Dockerfile that production needs for a service
     Dockerfile(Dockerfile),
+    /// Print the project as it is resolved, in the form of `docker compose config`
+    Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
     /// Print the JSON Schema of the `x-envsim` settings, for editors
     Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    #[command(flatten)]
+    pub project: Project,
+    /// What to start from: a Dockerfile, a Procfile or the JSON of a task definition; `-` reads that JSON from stdin
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Write this file of the project instead of compose.yaml; `-` writes to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -162,6 +178,83 @@ pub struct Dockerfile {
     /// Write it to this file instead of stdout; an existing file is not replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub project: Project,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = ConfigFormat::Yaml)]
+    pub format: ConfigFormat,
+    /// What this run really uses, instead of what Docker Compose reads
+    #[arg(long, value_enum, value_name = "RUN")]
+    pub mode: Option<RunMode>,
+    /// Only check the project
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Leave variables as they are written
+    #[arg(long)]
+    pub no_interpolate: bool,
+    /// Do not add what is implied: names, networks, dependencies
+    #[arg(long)]
+    pub no_normalize: bool,
+    /// Leave paths as they are written
+    #[arg(long)]
+    pub no_path_resolution: bool,
+    /// Do not check references and contradictions
+    #[arg(long)]
+    pub no_consistency: bool,
+    /// Leave env files of services unread
+    #[arg(long)]
+    pub no_env_resolution: bool,
+    /// Print the names of the services
+    #[arg(long, group = "list")]
+    pub services: bool,
+    /// Print the images
+    #[arg(long, group = "list")]
+    pub images: bool,
+    /// Print the names of the volumes
+    #[arg(long, group = "list")]
+    pub volumes: bool,
+    /// Print the names of the networks
+    #[arg(long, group = "list")]
+    pub networks: bool,
+    /// Print the AI models
+    #[arg(long, group = "list")]
+    pub models: bool,
+    /// Print the names of the profiles
+    #[arg(long, group = "list")]
+    pub profiles: bool,
+    /// Print a hash of each service's configuration; `*` for all services
+    #[arg(long, group = "list", value_name = "SERVICE,…")]
+    pub hash: Option<String>,
+    /// Print the variables that the files ask for, with their defaults
+    #[arg(long, group = "list")]
+    pub variables: bool,
+    /// Print the variables that interpolation knows
+    #[arg(long, group = "list")]
+    pub environment: bool,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Services, with what they depend on; all when none is named
+    #[arg(value_name = "SERVICE")]
+    pub selected: Vec<String>,
+}
+
+/// Output format of `config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ConfigFormat {
+    Yaml,
+    Json,
+}
+
+/// One of the two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RunMode {
+    Dev,
+    Prod,
 }
 
 #[derive(Debug, clap::Args)]

@@ -158,7 +158,9 @@ async fn act(
                 match matcher.rule.action {
                     WatchAction::Rebuild => asked.rebuild = true,
                     WatchAction::Restart => asked.restart = true,
-                    WatchAction::Sync | WatchAction::SyncAndRestart => {
+                    WatchAction::Sync
+                    | WatchAction::SyncAndRestart
+                    | WatchAction::SyncAndExec(_) => {
                         asked.restart |= matcher.rule.action == WatchAction::SyncAndRestart;
                         if let Some(target) = matcher.target(&below) {
                             asked.items.push(Item {

@@ -2,6 +2,7 @@
 //! act, report.
 
 mod args;
+mod config;
 mod dev;
 mod dev_watch;
 mod dockerfile;
@@ -9,6 +10,7 @@ mod doctor;
 mod down;
 mod exec;
 mod exit;
+mod init;
 mod logs;
 mod prod_check;
 mod project;
@@ -45,6 +47,7 @@ pub fn run() -> Exit {
     let before = args.project;
     let result = runtime.block_on(async {
         match args.command {
+            Command::Config(shown) => config::run(&before.with(&shown.project), &shown),
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,
             Command::Dockerfile(shown) => {
@@ -52,6 +55,7 @@ pub fn run() -> Exit {
             }
             Command::Down(down) => down::run(&before.with(&down.project), down).await,
             Command::Exec(exec) => exec::run(&before.with(&exec.project), exec).await,
+            Command::Init(init) => init::run(&before.with(&init.project), &init),
             Command::Logs(logs) => logs::run(&before, logs).await,
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,

@@ -3,9 +3,11 @@
 use super::args;
 use super::exit::{Failure, print};
 use super::source_lines;
-use crate::app::load::{LoadOptions, load};
+use crate::app::load::load;
 use crate::app::{App, Level, Mode, Problem, Problems};
 use crate::checks::ignore;
+use crate::compose::Options;
+use crate::compose::disk::Files;
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
@@ -13,14 +15,14 @@ use crate::plan::start;
 use crate::run::{Cancel, Session, owner};
 
 /// The flags and this process's environment, for the loader.
-fn options(project: &args::Project) -> Result<LoadOptions, Failure> {
+pub fn options(project: &args::Project) -> Result<Options, Failure> {
     let working_directory = std::env::current_dir().map_err(|error| {
         Failure::usage(
             format!("the working directory is not there: {error}"),
             "change to another one",
         )
     })?;
-    Ok(LoadOptions {
+    Ok(Options {
         files: project.file.clone(),
         project_name: project.project_name.clone(),
         project_directory: project.project_directory.clone(),
@@ -30,13 +32,14 @@ fn options(project: &args::Project) -> Result<LoadOptions, Failure> {
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
+        ..Options::default()
     })
 }
 
 /// Reads the project for `mode` and checks that its services can be ordered. Warnings are printed
 /// when `warn`.
 pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failure> {
-    let loaded = load(&options(project)?, mode)?;
+    let loaded = load(&options(project)?, &Files, mode)?;
     if warn {
         print(&loaded.problems);
     }

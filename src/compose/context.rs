@@ -46,6 +46,13 @@ impl Context {
         self.add(Level::Error, place, message.into())
     }
 
+    /// Notes an error that concerns no place of a file; the result can be given advice.
+    pub fn error_without_place(&mut self, message: impl Into<String>) -> &mut Problem {
+        self.problems.0.push(Problem::error(message));
+        let last = self.problems.0.len() - 1;
+        &mut self.problems.0[last]
+    }
+
     /// Notes a warning; the result can be given advice.
     pub fn warn(&mut self, place: &Place, message: impl Into<String>) -> &mut Problem {
         self.add(Level::Warning, place, message.into())

@@ -69,7 +69,7 @@ pub fn container(
         .collect();
     made.dns.clone_from(&service.dns);
     made.privileged = service.privileged;
-    made.shm_size = service.shm_size.map(|bytes| bytes as i64);
+    made.shm_size = service.shm_size;
     made.sysctls = service
         .sysctls
         .iter()
@@ -163,7 +163,7 @@ fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String
             source: source.to_string_lossy().into_owned(),
             target,
             read_only: mount.read_only,
-            propagation: None,
+            propagation: mount.propagation.clone(),
         },
         MountKind::Volume { source } => MountSpec::Volume {
             name: volume_name(app, labels, source),
@@ -179,10 +179,10 @@ fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String
             no_copy: mount.no_copy,
             labels: labels.of("volume", None),
         },
-        MountKind::Tmpfs { size } => MountSpec::Tmpfs {
+        MountKind::Tmpfs { size, mode } => MountSpec::Tmpfs {
             target,
-            size: size.map(|bytes| bytes as i64),
-            mode: None,
+            size: *size,
+            mode: *mode,
         },
     }
 }
@@ -192,6 +192,9 @@ fn networks(app: &App, labels: &Labels, service: &Service) -> (NetworkMode, Vec<
         Some(AppNetworkMode::Host) => return (NetworkMode::Host, Vec::new()),
         Some(AppNetworkMode::None) => return (NetworkMode::None, Vec::new()),
         Some(AppNetworkMode::Bridge) => return (NetworkMode::Bridge, Vec::new()),
+        Some(AppNetworkMode::Container(name)) => {
+            return (NetworkMode::Container(name.clone()), Vec::new());
+        }
         Some(AppNetworkMode::Service(name)) => {
             let other = app
                 .services

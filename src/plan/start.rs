@@ -206,8 +206,12 @@ mod tests {
 
     #[test]
     fn a_cycle_is_told_whole() {
-        let app =
-            app("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n");
+        // A file with a cycle is refused when it is read; an app made otherwise can have one.
+        let mut app = app("services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x}\n");
+        let mut back = app.services["a"].depends_on[0].clone();
+        back.service.value = "a".to_owned();
+        back.service.place.line = 3;
+        app.services["b"].depends_on.push(back);
         let problem = order(&app).unwrap_err();
         assert_eq!(
             problem.message,

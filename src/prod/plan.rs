@@ -297,10 +297,10 @@ impl TaskPlan {
                     no_copy: !image_volumes.contains(&mount.target),
                     labels: self.labels.of("volume", None),
                 }),
-                MountKind::Tmpfs { size } => mounts.push(MountSpec::Tmpfs {
+                MountKind::Tmpfs { size, mode } => mounts.push(MountSpec::Tmpfs {
                     target: mount.target.clone(),
-                    size: size.map(|bytes| bytes as i64),
-                    mode: None,
+                    size: *size,
+                    mode: *mode,
                 }),
                 // The machine of a developer is not there, and what an anonymous volume keeps from
                 // a bind mount needs no keeping.

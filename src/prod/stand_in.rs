@@ -87,7 +87,7 @@ impl StandIn<'_> {
         let mut made = spec::common(service, image);
         made.name = labels.name(&format!("stand-in-{}", service.name));
         made.labels = labels.of("stand-in", Some(&service.name));
-        made.shm_size = service.shm_size.map(|bytes| bytes as i64);
+        made.shm_size = service.shm_size;
         let volumes = service.volumes.iter();
         made.mounts = volumes
             .filter_map(|mount| match &mount.kind {
@@ -98,10 +98,10 @@ impl StandIn<'_> {
                     no_copy: mount.no_copy,
                     labels: labels.of("volume", None),
                 }),
-                MountKind::Tmpfs { size } => Some(MountSpec::Tmpfs {
+                MountKind::Tmpfs { size, mode } => Some(MountSpec::Tmpfs {
                     target: mount.target.clone(),
-                    size: size.map(|bytes| bytes as i64),
-                    mode: None,
+                    size: *size,
+                    mode: *mode,
                 }),
                 // Its files are in the image: a second server on a mounted data directory would
                 // destroy it.

@@ -238,7 +238,7 @@ async fn build_image(
     request.pull = build.pull;
     request.extra_hosts.clone_from(&build.extra_hosts);
     request.network.clone_from(&build.network);
-    request.shm_size = build.shm_size;
+    request.shm_size = build.shm_size.and_then(|bytes| u64::try_from(bytes).ok());
     request.cache_from.clone_from(&build.cache_from);
     for secret in &build.secrets {
         request.secrets.push(read_secret(secret)?);

@@ -5,10 +5,10 @@ use crate::engine::{ContainerSpec, Health, Ulimit};
 
 /// The parts that dev and production have in common; names, networks, mounts and ports are not.
 pub fn common(service: &Service, image: &str) -> ContainerSpec {
-    let ulimits = service.ulimits.iter().map(|(name, soft, hard)| Ulimit {
-        name: name.clone(),
-        soft: *soft,
-        hard: *hard,
+    let ulimits = service.ulimits.iter().map(|limit| Ulimit {
+        name: limit.name.clone(),
+        soft: limit.soft,
+        hard: limit.hard,
     });
     ContainerSpec {
         image: image.to_owned(),
@@ -37,7 +37,7 @@ pub fn common(service: &Service, image: &str) -> ContainerSpec {
         group_add: service.group_add.clone(),
         healthcheck: service.healthcheck.as_ref().map(health),
         stop_signal: service.stop_signal.clone(),
-        memory: service.memory.map(|bytes| bytes as i64),
+        memory: service.memory,
         ulimits: ulimits.collect(),
         platform: service.platform.clone(),
         ..ContainerSpec::default()

@@ -3,159 +3,129 @@
 use indexmap::IndexMap;
 
 use super::network::extra_hosts;
-use super::short::{self, host_path};
-use super::{Context, Node, Resolve, Value};
-use crate::app::{Build, BuildSecret};
+use super::service::ulimits;
+use super::{Context, Node};
+use crate::app::{At, Build, BuildSecret};
+use crate::compose::host_path::{fold, is_remote};
+use crate::compose::pairs;
 
-/// Reads `build`, short or long.
+/// Reads `build`; `secrets` are the project's.
 pub fn build(
     node: &Node,
     secrets: &IndexMap<String, BuildSecret>,
-    resolve: &Resolve,
     cx: &mut Context,
 ) -> Option<Build> {
-    let mut build = Build {
-        context: resolve.directory.to_owned(),
-        dockerfile: "Dockerfile".into(),
-        dockerfile_inline: None,
-        target: None,
-        args: IndexMap::new(),
-        labels: IndexMap::new(),
-        secrets: Vec::new(),
-        cache_from: Vec::new(),
-        extra_hosts: Vec::new(),
-        network: None,
-        no_cache: false,
-        pull: false,
-        shm_size: None,
-        tags: Vec::new(),
-        place: node.place.clone(),
+    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    let is_set = |key: &str| node.get(key).and_then(Node::text) == Some("true");
+    let context = node.get("context")?;
+    let directory = context.text()?;
+    if is_remote(directory) {
+        cx.error(&context.place, "a remote build context is not supported")
+            .help = Some("clone the repository and name its directory".to_owned());
+        return None;
+    }
+    let dockerfile = text("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
+    let directory = std::path::PathBuf::from(directory);
+    let mut strings = |key: &str| {
+        let list = node.get(key);
+        list.map(|list| cx.plain_strings(list, "a text"))
+            .unwrap_or_default()
     };
-    let path = |text: &str| host_path(text, resolve.directory, resolve.home);
-    let remote = |text: &str| text.contains("://") || text.starts_with("git@");
-    if let Value::Scalar(text, _) = &node.value {
-        if remote(text) {
-            cx.error(&node.place, "a remote build context is not supported")
-                .help = Some("clone the repository and name its directory".to_owned());
-            return None;
-        }
-        build.context = path(text);
-        build.dockerfile = build.context.join("Dockerfile");
-        return Some(build);
-    }
-    for (key, place, value) in cx.entries(node, "`build`") {
-        match key {
-            "context" => {
-                let context = cx.string(value, "`context`")?;
-                if remote(&context) {
-                    cx.error(&value.place, "a remote build context is not supported")
-                        .help = Some("clone the repository and name its directory".to_owned());
-                    return None;
-                }
-                build.context = path(&context);
-                build.place = value.place.clone();
-            }
-            "dockerfile" => build.dockerfile = cx.string(value, "`dockerfile`")?.into(),
-            "dockerfile_inline" => {
-                build.dockerfile_inline = cx.string(value, "`dockerfile_inline`");
-            }
-            "target" => build.target = cx.string_at(value, "`target`"),
-            "args" => {
-                build.args = cx.pairs(value, "`args`");
-                for (name, arg) in &mut build.args {
-                    if arg.value.is_none() {
-                        arg.value = (resolve.variable)(name);
-                    }
-                }
-            }
-            "labels" => build.labels = cx.text_pairs(value, "`labels`"),
-            "secrets" => build.secrets = used_secrets(value, secrets, cx),
-            "cache_from" => build.cache_from = cx.plain_strings(value, "`cache_from`"),
-            "extra_hosts" => {
-                let hosts = extra_hosts(value, cx).into_iter();
-                build.extra_hosts = hosts.map(|host| host.value).collect();
-            }
-            "network" => build.network = cx.string(value, "`network`"),
-            "no_cache" => build.no_cache = cx.boolean(value, "`no_cache`").unwrap_or_default(),
-            "pull" => build.pull = cx.boolean(value, "`pull`").unwrap_or_default(),
-            "shm_size" => build.shm_size = cx.bytes(value, "`shm_size`"),
-            "tags" => build.tags = cx.plain_strings(value, "`tags`"),
-            "additional_contexts"
-            | "cache_to"
-            | "entitlements"
-            | "isolation"
-            | "platforms"
-            | "privileged"
-            | "provenance"
-            | "sbom"
-            | "ssh"
-            | "ulimits" => {
-                cx.warn(place, format!("envsim does not use `{key}` of a build yet"));
-            }
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(
-                place,
-                key,
-                "`build`",
-                &[
-                    "context",
-                    "dockerfile",
-                    "dockerfile_inline",
-                    "target",
-                    "args",
-                    "labels",
-                    "secrets",
-                    "cache_from",
-                    "extra_hosts",
-                    "network",
-                    "no_cache",
-                    "pull",
-                    "shm_size",
-                    "tags",
-                    "additional_contexts",
-                    "platforms",
-                    "ssh",
-                ],
-            ),
-        }
-    }
-    build.dockerfile = short::fold(&build.context.join(&build.dockerfile));
-    Some(build)
+    let lists = BuildLists {
+        cache_from: strings("cache_from"),
+        cache_to: strings("cache_to"),
+        entitlements: strings("entitlements"),
+        no_cache_filter: strings("no_cache_filter"),
+        platforms: strings("platforms"),
+        tags: strings("tags"),
+    };
+    let args = pairs(node.get("args")).into_iter().map(|(name, value)| {
+        let place = value.place.clone();
+        let value = (!value.is_null()).then(|| value.text().unwrap_or_default().to_owned());
+        (name, At { value, place })
+    });
+    Some(Build {
+        dockerfile: fold(&directory.join(&dockerfile)),
+        context: directory,
+        dockerfile_inline: text("dockerfile_inline"),
+        target: node
+            .get("target")
+            .and_then(|target| cx.string_at(target, "`target`")),
+        args: args.collect(),
+        labels: node
+            .get("labels")
+            .map(|labels| cx.text_pairs(labels, "`labels`"))
+            .unwrap_or_default(),
+        secrets: node
+            .get("secrets")
+            .map(|list| used_secrets(list, secrets))
+            .unwrap_or_default(),
+        ssh: plain_pairs(node.get("ssh")),
+        additional_contexts: plain_pairs(node.get("additional_contexts"))
+            .into_iter()
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect(),
+        cache_from: lists.cache_from,
+        cache_to: lists.cache_to,
+        entitlements: lists.entitlements,
+        no_cache_filter: lists.no_cache_filter,
+        platforms: lists.platforms,
+        tags: lists.tags,
+        extra_hosts: node
+            .get("extra_hosts")
+            .map(|hosts| {
+                extra_hosts(hosts)
+                    .into_iter()
+                    .map(|host| host.value)
+                    .collect()
+            })
+            .unwrap_or_default(),
+        network: text("network"),
+        isolation: text("isolation"),
+        provenance: text("provenance"),
+        sbom: text("sbom"),
+        no_cache: is_set("no_cache"),
+        privileged: is_set("privileged"),
+        pull: is_set("pull"),
+        shm_size: node
+            .get("shm_size")
+            .and_then(|size| cx.bytes(size, "`shm_size`")),
+        ulimits: node
+            .get("ulimits")
+            .map(|limits| ulimits(limits, cx))
+            .unwrap_or_default(),
+        place: context.place.clone(),
+    })
 }
 
-fn used_secrets(
-    node: &Node,
-    known: &IndexMap<String, BuildSecret>,
-    cx: &mut Context,
-) -> Vec<BuildSecret> {
-    let mut used = Vec::new();
-    for item in cx.items(node, "`secrets`") {
-        let (source, id) = match &item.value {
-            Value::Mapping(_) => {
-                let source = item.get("source").and_then(Node::text).map(str::to_owned);
-                let target = item.get("target").and_then(Node::text).map(str::to_owned);
-                (source.clone(), target.or(source))
-            }
-            _ => {
-                let name = cx.string(item, "a secret");
-                (name.clone(), name)
-            }
-        };
-        let (Some(source), Some(id)) = (source, id) else {
-            cx.error(&item.place, "a secret of a build needs a `source`");
-            continue;
-        };
-        match known.get(&source) {
-            Some(secret) => used.push(BuildSecret {
-                id,
-                place: item.place.clone(),
-                ..secret.clone()
-            }),
-            None => {
-                cx.error(&item.place, format!("the secret `{source}` is not defined"))
-                    .help = Some(format!("add `{source}:` to the top-level `secrets`"));
-            }
-        }
-    }
-    used
+struct BuildLists {
+    cache_from: Vec<String>,
+    cache_to: Vec<String>,
+    entitlements: Vec<String>,
+    no_cache_filter: Vec<String>,
+    platforms: Vec<String>,
+    tags: Vec<String>,
+}
+
+fn plain_pairs(node: Option<&Node>) -> IndexMap<String, Option<String>> {
+    let text =
+        |value: Node| (!value.is_null()).then(|| value.text().unwrap_or_default().to_owned());
+    pairs(node)
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
+fn used_secrets(node: &Node, known: &IndexMap<String, BuildSecret>) -> Vec<BuildSecret> {
+    let items = node.as_sequence().unwrap_or(&[]);
+    let used = |item: &Node| {
+        let source = item.get("source").and_then(Node::text)?;
+        let target = item.get("target").and_then(Node::text);
+        Some(BuildSecret {
+            id: target.unwrap_or(source).to_owned(),
+            place: item.place.clone(),
+            ..known.get(source)?.clone()
+        })
+    };
+    items.iter().filter_map(used).collect()
 }

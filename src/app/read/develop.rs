@@ -1,110 +1,55 @@
 //! `develop.watch` of a service.
 
-use super::short::{clean_target, host_path};
-use super::{Context, Node, Resolve};
+use super::{Context, Node};
 use crate::app::{WatchAction, WatchRule};
 
 /// Reads `develop`.
-pub fn develop(node: &Node, resolve: &Resolve, cx: &mut Context) -> Vec<WatchRule> {
-    let mut rules = Vec::new();
-    for (key, place, value) in cx.entries(node, "`develop`") {
-        match key {
-            "watch" => {
-                for item in cx.items(value, "`watch`") {
-                    rules.extend(watch_rule(item, resolve, cx));
-                }
-            }
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(place, key, "`develop`", &["watch"]),
-        }
-    }
+pub fn develop(node: &Node, cx: &mut Context) -> Vec<WatchRule> {
+    let rules = node.get("watch").and_then(Node::as_sequence).unwrap_or(&[]);
     rules
+        .iter()
+        .filter_map(|rule| watch_rule(rule, cx))
+        .collect()
 }
 
-fn watch_rule(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<WatchRule> {
-    let mut path = None;
-    let mut action = None;
-    let mut rule = WatchRule {
-        path: resolve.directory.to_owned(),
-        action: WatchAction::Restart,
-        target: None,
-        ignore: Vec::new(),
-        include: Vec::new(),
-        initial_sync: false,
-        place: node.place.clone(),
+fn watch_rule(node: &Node, cx: &mut Context) -> Option<WatchRule> {
+    let path = node.get("path")?;
+    let action = node.get("action")?;
+    let mut list = |key: &str| {
+        let written = node.get(key);
+        written
+            .map(|list| cx.plain_strings(list, "a pattern"))
+            .unwrap_or_default()
     };
-    for (key, place, value) in cx.entries(node, "a watch rule") {
-        match key {
-            "path" => {
-                path = cx.string(value, "`path`");
-                rule.place = value.place.clone();
+    let (ignore, include) = (list("ignore"), list("include"));
+    let action = match action.text()? {
+        "rebuild" => WatchAction::Rebuild,
+        "restart" => WatchAction::Restart,
+        "sync" => WatchAction::Sync,
+        "sync+restart" => WatchAction::SyncAndRestart,
+        "sync+exec" => {
+            let exec = node.get("exec").map(|exec| super::hook::hook(exec, cx));
+            match exec {
+                Some(exec) if exec.command.is_some() => WatchAction::SyncAndExec(Box::new(exec)),
+                _ => {
+                    cx.error(&action.place, "`sync+exec` needs `exec` with a `command`");
+                    return None;
+                }
             }
-            "action" => {
-                action = match value.text() {
-                    Some("rebuild") => Some(WatchAction::Rebuild),
-                    Some("restart") => Some(WatchAction::Restart),
-                    Some("sync") => Some(WatchAction::Sync),
-                    Some("sync+restart") => Some(WatchAction::SyncAndRestart),
-                    Some("sync+exec") => {
-                        cx.error(
-                            &value.place,
-                            "`sync+exec` is not supported by this version of envsim",
-                        )
-                        .help = Some("use `sync+restart`".to_owned());
-                        return None;
-                    }
-                    _ => {
-                        cx.wrong(
-                            value,
-                            "`action`",
-                            "`rebuild`, `restart`, `sync` or `sync+restart`",
-                        );
-                        return None;
-                    }
-                };
-            }
-            "target" => {
-                let target = cx.string(value, "`target`");
-                rule.target = target.map(|target| clean_target(&target));
-            }
-            "ignore" => rule.ignore = cx.plain_strings(value, "`ignore`"),
-            "include" => rule.include = cx.plain_strings(value, "`include`"),
-            "initial_sync" => {
-                rule.initial_sync = cx.boolean(value, "`initial_sync`").unwrap_or_default()
-            }
-            "exec" => {
-                cx.warn(place, "envsim does not use `exec` of a watch rule yet");
-            }
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(
-                place,
-                key,
-                "a watch rule",
-                &[
-                    "path",
-                    "action",
-                    "target",
-                    "ignore",
-                    "include",
-                    "initial_sync",
-                    "exec",
-                ],
-            ),
         }
-    }
-    let (Some(path), Some(action)) = (path, action) else {
-        cx.error(&node.place, "a watch rule needs `path` and `action`");
-        return None;
+        _ => return None,
     };
-    rule.path = host_path(&path, resolve.directory, resolve.home);
-    rule.action = action;
-    let syncs = matches!(rule.action, WatchAction::Sync | WatchAction::SyncAndRestart);
-    if syncs && rule.target.is_none() {
-        cx.error(
-            &rule.place.clone(),
-            "a sync rule needs its `target`, the path in the container",
-        );
-        return None;
-    }
-    Some(rule)
+    let target = node.get("target").and_then(Node::text);
+    Some(WatchRule {
+        path: path.text()?.into(),
+        action,
+        target: target.map(|target| match target.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            target => target.to_owned(),
+        }),
+        ignore,
+        include,
+        initial_sync: node.get("initial_sync").and_then(Node::text) == Some("true"),
+        place: path.place.clone(),
+    })
 }

@@ -10,55 +10,26 @@ mod task;
 
 use indexmap::IndexMap;
 
-use super::environment::environment_of;
-use super::short::host_path;
-use super::{Context, Node, Resolve};
+use super::environment::environment;
+use super::{Context, Node};
 use crate::app::{App, At, BuildSecret, EnvFrom, Mode, ProdOverrides, Service};
-use crate::compose::nearest;
+use crate::compose::{Project, nearest};
 
 /// Top-level `secrets`, as far as a build can use them.
-pub fn build_secrets(
-    root: &Node,
-    resolve: &Resolve,
-    cx: &mut Context,
-) -> IndexMap<String, BuildSecret> {
-    let mut secrets = IndexMap::new();
-    let Some(node) = root.get("secrets") else {
-        return secrets;
-    };
-    for (name, place, node) in cx.entries(node, "`secrets`") {
-        let mut secret = BuildSecret {
-            id: name.to_owned(),
-            file: None,
-            environment: None,
-            place: place.clone(),
+pub fn build_secrets(root: &Node) -> IndexMap<String, BuildSecret> {
+    let entries = root.get("secrets").and_then(Node::as_mapping);
+    let secret = |(key, node): &(Node, Node)| {
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let name = key.text()?.to_owned();
+        let secret = BuildSecret {
+            id: name.clone(),
+            file: text("file").map(Into::into),
+            environment: text("environment"),
+            place: key.place.clone(),
         };
-        for (key, place, value) in cx.entries(node, "a secret") {
-            match key {
-                "file" => {
-                    let file = cx.string(value, "`file`");
-                    secret.file =
-                        file.map(|file| host_path(&file, resolve.directory, resolve.home));
-                }
-                "environment" => secret.environment = cx.string(value, "`environment`"),
-                "external" | "name" | "labels" | "driver" | "driver_opts" | "template_driver" => {
-                    cx.warn(
-                        place,
-                        format!("envsim does not use `{key}` of a secret yet"),
-                    );
-                }
-                _ if key.starts_with("x-") => {}
-                _ => cx.unknown_key(
-                    place,
-                    key,
-                    "a secret",
-                    &["file", "environment", "external", "name"],
-                ),
-            }
-        }
-        secrets.insert(name.to_owned(), secret);
-    }
-    secrets
+        Some((name, secret))
+    };
+    entries.unwrap_or(&[]).iter().filter_map(secret).collect()
 }
 
 const SERVICE_KEYS: &[&str] = &[
@@ -95,9 +66,8 @@ fn port(node: &Node, what: &str, cx: &mut Context) -> Option<u16> {
 
 /// Notes a service that is not there, with the one that was meant. One of a profile that is not
 /// active is there in the file.
-fn unknown_service(name: &At<String>, owner: &str, root: &Node, app: &App, cx: &mut Context) {
-    let written = root.get("services").and_then(|all| all.get(&name.value));
-    if written.is_some() {
+fn unknown_service(name: &At<String>, owner: &str, project: &Project, app: &App, cx: &mut Context) {
+    if project.disabled.iter().any(|one| one.name == name.value) {
         let message = format!(
             "{owner} names `{}`, which is in a profile that is not active",
             name.value
@@ -150,7 +120,10 @@ fn prod(node: &Node, cx: &mut Context) -> ProdOverrides {
     for (key, place, value) in cx.entries(node, "`x-envsim.prod`") {
         match key {
             "environment" => {
-                let (variables, unset) = environment_of(value, EnvFrom::Production, &|_| None, cx);
+                let (mut variables, unset) = environment(value);
+                for variable in &mut variables {
+                    variable.from = EnvFrom::Production;
+                }
                 for name in unset {
                     cx.error(
                         &name.place,
@@ -170,7 +143,8 @@ fn prod(node: &Node, cx: &mut Context) -> ProdOverrides {
 }
 
 /// `x-envsim` of the project and the probes of its services, and what they all must be together.
-pub fn of_project(root: &Node, app: &mut App, mode: Mode, cx: &mut Context) {
+pub fn of_project(project: &Project, app: &mut App, mode: Mode, cx: &mut Context) {
+    let root = &project.document;
     let mut cpu = None;
     let mut memory = None;
     let top = root.get("x-envsim");
@@ -182,12 +156,12 @@ pub fn of_project(root: &Node, app: &mut App, mode: Mode, cx: &mut Context) {
             "launch_type" => app.launch_type = task::launch_type(value, cx),
             "probes" => {
                 for item in cx.items(value, "`probes`") {
-                    app.probes.extend(probe::read(item, None, root, app, cx));
+                    app.probes.extend(probe::read(item, None, project, app, cx));
                 }
             }
             "ignore" => {
                 for item in cx.items(value, "`ignore`") {
-                    app.ignore.extend(ignore::read(item, root, app, cx));
+                    app.ignore.extend(ignore::read(item, project, app, cx));
                 }
             }
             _ => cx.unknown_key(place, key, "`x-envsim`", PROJECT_KEYS),
@@ -202,7 +176,7 @@ pub fn of_project(root: &Node, app: &mut App, mode: Mode, cx: &mut Context) {
         };
         for item in cx.items(probes, "`probes`") {
             app.probes
-                .extend(probe::read(item, Some(&name), root, app, cx));
+                .extend(probe::read(item, Some(&name), project, app, cx));
         }
     }
     if app.probes.is_empty() {

@@ -1,19 +1,20 @@
-//! Text in, typed values with positions out. Nothing here opens a file.
+//! A resolved project in, typed values with places out. Nothing here opens a file.
 
+mod app;
 mod build;
-mod compose;
 mod depends;
 mod develop;
 mod environment;
 mod extension;
+mod file;
 mod health;
+mod hook;
 mod mount;
 mod network;
 mod port;
 mod scalar;
 mod service;
-mod short;
 
-pub use compose::{FileHeader, Resolve, app, header};
+pub use app::{app, checked};
 
 pub use crate::compose::{Context, Node, Value};

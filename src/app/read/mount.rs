@@ -1,114 +1,72 @@
-//! `volumes` of a service, in the short and the long form.
+//! `volumes` and `tmpfs` of a service.
 
-use super::short::{self, clean_target, host_path};
-use super::{Context, Node, Resolve, Value};
-use crate::app::{Mount, MountKind};
+use super::{Context, Node};
+use crate::app::{At, Mount, MountKind};
 
 /// Reads one entry of `volumes`.
-pub fn mount(node: &Node, resolve: &Resolve, cx: &mut Context) -> Option<Mount> {
-    if !matches!(node.value, Value::Mapping(_)) {
-        let text = cx.string(node, "a volume")?;
-        return match short::volume(&text, resolve.directory, resolve.home, &node.place) {
-            Ok(mount) => Some(mount),
-            Err(message) => {
-                cx.error(&node.place, message);
-                None
-            }
-        };
-    }
-    let mut kind = None;
-    let mut source = None;
-    let mut target = None;
-    let mut create = false;
-    let mut size = None;
-    let mut mount = Mount {
-        kind: MountKind::Anonymous,
-        target: String::new(),
-        read_only: false,
-        no_copy: false,
-        place: node.place.clone(),
-    };
-    for (key, place, value) in cx.entries(node, "a volume") {
-        match key {
-            "type" => kind = cx.string(value, "`type`"),
-            "source" => {
-                source = cx.string(value, "`source`");
-                mount.place = value.place.clone();
-            }
-            "target" => target = cx.string(value, "`target`"),
-            "read_only" => mount.read_only = cx.boolean(value, "`read_only`").unwrap_or_default(),
-            "bind" => {
-                if let Some(value) = value.get("create_host_path") {
-                    create = cx.boolean(value, "`create_host_path`").unwrap_or_default();
-                }
-            }
-            "volume" => {
-                if let Some(value) = value.get("nocopy") {
-                    mount.no_copy = cx.boolean(value, "`nocopy`").unwrap_or_default();
-                }
-            }
-            "tmpfs" => {
-                if let Some(value) = value.get("size") {
-                    size = cx.bytes(value, "`size`");
-                }
-            }
-            "consistency" => {}
-            "image" => {
-                cx.warn(place, "envsim does not use `image` of a volume yet");
-            }
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(
-                place,
-                key,
-                "a volume",
-                &[
-                    "type",
-                    "source",
-                    "target",
-                    "read_only",
-                    "bind",
-                    "volume",
-                    "tmpfs",
-                    "consistency",
-                ],
-            ),
-        }
-    }
-    let Some(target) = target else {
-        cx.error(
-            &node.place,
-            "a volume needs its `target`, the path in the container",
-        );
-        return None;
-    };
-    mount.target = clean_target(&target);
-    mount.kind = match (kind.as_deref(), source) {
-        (Some("bind"), Some(source)) => MountKind::Bind {
-            source: host_path(&source, resolve.directory, resolve.home),
-            create,
+pub fn mount(node: &Node, cx: &mut Context) -> Option<Mount> {
+    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    let option = |group: &str, key: &str| node.get(group).and_then(|group| group.get(key));
+    let is_set = |group: &str, key: &str| option(group, key).and_then(Node::text) == Some("true");
+    let source = text("source").filter(|source| !source.is_empty());
+    let target = node.get("target")?;
+    let kind = match (node.get("type").and_then(Node::text)?, source) {
+        ("bind", Some(source)) => MountKind::Bind {
+            source: source.into(),
+            create: is_set("bind", "create_host_path"),
         },
-        (Some("volume"), Some(source)) => MountKind::Volume { source },
-        (Some("volume"), None) => MountKind::Anonymous,
-        (Some("tmpfs"), _) => MountKind::Tmpfs { size },
-        (Some("bind"), None) => {
-            cx.error(
-                &node.place,
-                "a bind mount needs its `source`, the path on the host",
-            );
-            return None;
-        }
-        (Some(other), _) => {
-            cx.error(
-                &node.place,
-                format!("`{other}` is not a type of volume that envsim knows"),
-            )
-            .help = Some("`bind`, `volume` or `tmpfs`".to_owned());
-            return None;
-        }
-        (None, _) => {
-            cx.error(&node.place, "a volume in the long form needs its `type`");
+        ("volume", Some(source)) => MountKind::Volume { source },
+        ("volume", None) => MountKind::Anonymous,
+        ("tmpfs", _) => MountKind::Tmpfs {
+            size: option("tmpfs", "size").and_then(|size| cx.bytes(size, "`size`")),
+            mode: option("tmpfs", "mode").and_then(|mode| cx.integer(mode, "`mode`")),
+        },
+        (other, _) => {
+            let why = match other {
+                "image" => "an image as a volume needs Docker 28, and ECS has nothing like it",
+                "cluster" => "a cluster volume belongs to Swarm",
+                _ => "named pipes belong to Windows",
+            };
+            let message = format!("envsim cannot mount a volume of type `{other}`");
+            cx.error(&node.place, message).help = Some(why.to_owned());
             return None;
         }
     };
-    Some(mount)
+    let source_place = node.get("source").map(|source| &source.place);
+    Some(Mount {
+        kind,
+        target: target.text()?.to_owned(),
+        read_only: node.get("read_only").and_then(Node::text) == Some("true"),
+        no_copy: is_set("volume", "nocopy"),
+        subpath: option("volume", "subpath")
+            .and_then(Node::text)
+            .map(str::to_owned),
+        propagation: option("bind", "propagation")
+            .and_then(Node::text)
+            .map(str::to_owned),
+        place: source_place.unwrap_or(&target.place).clone(),
+    })
+}
+
+/// Reads one entry of `tmpfs`: `PATH[:OPTIONS]`.
+pub fn tmpfs(item: &At<String>) -> Mount {
+    let (target, options) = item.value.split_once(':').unwrap_or((&item.value, ""));
+    let option = |name: &str| {
+        let mut pairs = options
+            .split(',')
+            .filter_map(|option| option.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    Mount {
+        kind: MountKind::Tmpfs {
+            size: option("size").and_then(crate::compose::quantity::bytes),
+            mode: option("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
+        },
+        target: target.to_owned(),
+        read_only: options.split(',').any(|option| option == "ro"),
+        no_copy: false,
+        subpath: None,
+        propagation: None,
+        place: item.place.clone(),
+    }
 }

@@ -1,54 +1,50 @@
 //! `networks`, `network_mode` and `extra_hosts` of a service.
 
 use super::{Context, Node, Value};
-use crate::app::{At, NetworkAttachment, NetworkMode, Place};
+use crate::app::{At, NetworkAttachment, NetworkMode};
 
-/// A network without settings of its own.
-pub fn attachment(name: &str, place: &Place) -> NetworkAttachment {
-    NetworkAttachment {
-        name: At {
-            value: name.to_owned(),
-            place: place.clone(),
-        },
-        aliases: Vec::new(),
-        ipv4_address: None,
-    }
-}
-
-/// Reads `networks`, a list or a mapping.
+/// Reads `networks`, the ones of highest priority first: the first is the default route.
 pub fn networks(node: &Node, cx: &mut Context) -> Vec<NetworkAttachment> {
-    let Value::Mapping(entries) = &node.value else {
-        let names = cx.strings(node, "`networks`").into_iter();
-        return names
-            .map(|name| attachment(&name.value, &name.place))
-            .collect();
-    };
     let mut all = Vec::new();
-    for (key, value) in entries {
-        let Some(name) = key.text() else { continue };
-        let mut network = attachment(name, &key.place);
-        for (key, place, value) in cx.entries(value, "a network of a service") {
-            match key {
-                "aliases" => network.aliases = cx.plain_strings(value, "`aliases`"),
-                "ipv4_address" => network.ipv4_address = cx.string(value, "`ipv4_address`"),
-                "ipv6_address" | "link_local_ips" | "mac_address" | "priority" | "gw_priority"
-                | "driver_opts" | "interface_name" => {
-                    cx.warn(
-                        place,
-                        format!("envsim does not use `{key}` of a network yet"),
-                    );
-                }
-                _ if key.starts_with("x-") => {}
-                _ => cx.unknown_key(
-                    place,
-                    key,
-                    "a network of a service",
-                    &["aliases", "ipv4_address", "ipv6_address", "priority"],
-                ),
-            }
-        }
-        all.push(network);
+    for (key, value) in node.as_mapping().unwrap_or(&[]) {
+        let Some(name) = cx.string_at(key, "a network") else {
+            continue;
+        };
+        let text = |key: &str| value.get(key).and_then(Node::text).map(str::to_owned);
+        let number = |key: &str| {
+            let written = value.get(key).and_then(Node::text);
+            written
+                .and_then(|text| text.parse::<i64>().ok())
+                .unwrap_or_default()
+        };
+        let attachment = NetworkAttachment {
+            name,
+            aliases: value
+                .get("aliases")
+                .map(|aliases| cx.plain_strings(aliases, "`aliases`"))
+                .unwrap_or_default(),
+            ipv4_address: text("ipv4_address"),
+            ipv6_address: text("ipv6_address"),
+            link_local_ips: value
+                .get("link_local_ips")
+                .map(|addresses| cx.plain_strings(addresses, "`link_local_ips`"))
+                .unwrap_or_default(),
+            mac_address: text("mac_address"),
+            driver_opts: value
+                .get("driver_opts")
+                .map(|options| cx.text_pairs(options, "`driver_opts`"))
+                .unwrap_or_default(),
+            priority: number("priority"),
+            gateway_priority: number("gw_priority"),
+            interface_name: text("interface_name"),
+        };
+        all.push(attachment);
     }
+    // Compose connects by falling priority, and by name where it is equal.
+    all.sort_by(|a, b| {
+        let by_priority = b.priority.cmp(&a.priority);
+        by_priority.then_with(|| a.name.value.cmp(&b.name.value))
+    });
     all
 }
 
@@ -56,17 +52,16 @@ pub fn networks(node: &Node, cx: &mut Context) -> Vec<NetworkAttachment> {
 pub fn network_mode(node: &Node, cx: &mut Context) -> Option<At<NetworkMode>> {
     let text = cx.string(node, "`network_mode`")?;
     let value = match &*text {
-        "bridge" => NetworkMode::Bridge,
+        "bridge" | "default" => NetworkMode::Bridge,
         "host" => NetworkMode::Host,
         "none" => NetworkMode::None,
-        _ => match text.strip_prefix("service:") {
-            Some(service) => NetworkMode::Service(service.to_owned()),
-            None => {
-                cx.error(
-                    &node.place,
-                    format!("envsim does not know the network mode `{text}`"),
-                )
-                .help = Some("`bridge`, `host`, `none` or `service:NAME`".to_owned());
+        _ => match text.split_once(':') {
+            Some(("service", service)) => NetworkMode::Service(service.to_owned()),
+            Some(("container", container)) => NetworkMode::Container(container.to_owned()),
+            _ => {
+                let message = format!("envsim does not know the network mode `{text}`");
+                cx.error(&node.place, message).help =
+                    Some("`bridge`, `host`, `none`, `service:NAME` or `container:NAME`".to_owned());
                 return None;
             }
         },
@@ -76,26 +71,42 @@ pub fn network_mode(node: &Node, cx: &mut Context) -> Option<At<NetworkMode>> {
 }
 
 /// Reads `extra_hosts`, a list or a mapping, as `host:ip`.
-pub fn extra_hosts(node: &Node, cx: &mut Context) -> Vec<At<String>> {
+pub fn extra_hosts(node: &Node) -> Vec<At<String>> {
+    let mut hosts = Vec::new();
+    let mut add = |name: &str, address: &str, node: &Node| {
+        // IPv6 addresses may stand in brackets, which the engine does not want.
+        let address = address
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'))
+            .unwrap_or(address);
+        hosts.push(At {
+            value: format!("{name}:{address}"),
+            place: node.place.clone(),
+        });
+    };
     match &node.value {
-        Value::Mapping(entries) => entries
-            .iter()
-            .filter_map(|(key, value)| {
-                Some(At {
-                    value: format!("{}:{}", key.text()?, value.text()?),
-                    place: key.place.clone(),
-                })
-            })
-            .collect(),
-        _ => {
-            let mut hosts = cx.strings(node, "`extra_hosts`");
-            for host in &mut hosts {
-                // `host=ip` is the newer spelling of `host:ip`; the engine wants the older.
-                if let Some((name, ip)) = host.value.split_once('=') {
-                    host.value = format!("{name}:{ip}");
+        Value::Mapping(entries) => {
+            for (key, value) in entries {
+                let name = key.text().unwrap_or_default();
+                let one = std::slice::from_ref(value);
+                for address in value.as_sequence().unwrap_or(one) {
+                    add(name, address.text().unwrap_or_default(), key);
                 }
             }
-            hosts
         }
+        Value::Sequence(items) => {
+            for item in items {
+                let text = item.text().unwrap_or_default();
+                // `host=ip` is the newer spelling of `host:ip`; the engine wants the older.
+                let pair = text.split_once('=').or_else(|| text.split_once(':'));
+                if let Some((name, addresses)) = pair {
+                    for address in addresses.split(',') {
+                        add(name, address, item);
+                    }
+                }
+            }
+        }
+        Value::Scalar(..) => {}
     }
+    hosts
 }

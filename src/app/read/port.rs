@@ -1,86 +1,52 @@
 //! `ports` and `expose` of a service.
 
-use super::{Context, Node, Value, short};
+use super::{Context, Node};
 use crate::app::{At, Port, Protocol};
 
-/// Reads `ports`, short or long.
+/// Reads `ports`.
 pub fn ports(node: &Node, cx: &mut Context) -> Vec<Port> {
-    let mut all = Vec::new();
-    for item in cx.items(node, "`ports`") {
-        if let Value::Mapping(_) = item.value {
-            all.extend(long_port(item, cx));
-            continue;
-        }
-        let Some(text) = cx.string(item, "a port") else {
-            continue;
-        };
-        match short::ports(&text, &item.place) {
-            Ok(ports) => all.extend(ports),
-            Err(message) => {
-                cx.error(&item.place, message).help =
-                    Some("write `HOST:CONTAINER`, for example \"8080:80\"".to_owned());
-            }
-        }
-    }
-    all
+    let items = node.as_sequence().unwrap_or(&[]);
+    items.iter().filter_map(|item| port(item, cx)).collect()
 }
 
-fn long_port(node: &Node, cx: &mut Context) -> Option<Port> {
-    let mut port = Port {
-        target: 0,
-        published: None,
-        host_ip: None,
-        protocol: Protocol::Tcp,
-        place: node.place.clone(),
-    };
-    for (key, place, value) in cx.entries(node, "a port") {
-        match key {
-            "target" => {
-                port.target = cx.integer(value, "`target`")?;
-                port.place = value.place.clone();
+fn port(node: &Node, cx: &mut Context) -> Option<Port> {
+    let target = node.get("target")?;
+    let published = node
+        .get("published")
+        .filter(|value| value.text() != Some(""));
+    let (first, last) = match published {
+        Some(value) => {
+            let range = range(value.text()?);
+            if range.is_none() {
+                cx.wrong(value, "`published`", "a port or a range of ports");
             }
-            "published" => {
-                let text = cx.string(value, "`published`")?;
-                match short::range(&text) {
-                    Ok(range) => port.published = range.first().copied(),
-                    Err(message) => {
-                        cx.error(&value.place, message);
-                        return None;
-                    }
-                }
-            }
-            "host_ip" => port.host_ip = cx.string(value, "`host_ip`"),
-            "protocol" => match value.text() {
-                Some("tcp") => {}
-                Some("udp") => port.protocol = Protocol::Udp,
-                _ => cx.wrong(value, "`protocol`", "`tcp` or `udp`"),
-            },
-            "mode" | "name" | "app_protocol" => {}
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(
-                place,
-                key,
-                "a port",
-                &[
-                    "target",
-                    "published",
-                    "host_ip",
-                    "protocol",
-                    "mode",
-                    "name",
-                    "app_protocol",
-                ],
-            ),
+            range.map_or((None, None), |(first, last)| (Some(first), Some(last)))
         }
-    }
-    if port.target == 0 {
-        cx.error(
-            &node.place,
-            "a port needs its `target`, the port in the container",
-        );
-        return None;
-    }
-    Some(port)
+        None => (None, None),
+    };
+    let protocol = match node.get("protocol").and_then(Node::text) {
+        Some("udp") => Protocol::Udp,
+        Some("sctp") => Protocol::Sctp,
+        _ => Protocol::Tcp,
+    };
+    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+    Some(Port {
+        target: cx.integer(target, "`target`")?,
+        published: first,
+        published_last: last,
+        host_ip: text("host_ip"),
+        protocol,
+        name: text("name"),
+        app_protocol: text("app_protocol"),
+        place: target.place.clone(),
+    })
+}
+
+/// First and last port of `80` or `80-82`.
+fn range(text: &str) -> Option<(u16, u16)> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some((first, last))
 }
 
 /// Reads `expose`.
@@ -88,12 +54,13 @@ pub fn expose(node: &Node, cx: &mut Context) -> Vec<At<u16>> {
     let mut all = Vec::new();
     for item in cx.strings(node, "`expose`") {
         let text = item.value.split('/').next().unwrap_or_default();
-        match short::range(text) {
-            Ok(range) => all.extend(range.into_iter().map(|value| At {
+        match range(text) {
+            Some((first, last)) => all.extend((first..=last).map(|value| At {
                 value,
                 place: item.place.clone(),
             })),
-            Err(message) => {
+            None => {
+                let message = format!("`{}` is neither a port nor a range of ports", item.value);
                 cx.error(&item.place, message);
             }
         }

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::{Context, Node, Value};
 use crate::app::{At, Place};
+use crate::compose::quantity;
 
 impl Context {
     /// Text; a number or boolean is taken as it is written.
@@ -51,7 +52,7 @@ impl Context {
 
     /// A duration: `1m30s`, `500ms`, `1h`, or a number of seconds is refused as Compose does.
     pub fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
-        match node.text().and_then(parse_duration) {
+        match node.text().and_then(quantity::duration) {
             Some(duration) => Some(duration),
             None => {
                 self.wrong(node, what, "a duration such as `30s` or `1m30s`");
@@ -60,9 +61,9 @@ impl Context {
         }
     }
 
-    /// A size: `64m`, `1.5gb`, `1024`.
-    pub fn bytes(&mut self, node: &Node, what: &str) -> Option<u64> {
-        match node.text().and_then(parse_bytes) {
+    /// A size in bytes: `64m`, `1.5gb`, `1024`; -1 for no limit.
+    pub fn bytes(&mut self, node: &Node, what: &str) -> Option<i64> {
+        match node.text().and_then(quantity::bytes) {
             Some(bytes) => Some(bytes),
             None => {
                 self.wrong(node, what, "a size such as `64m` or `1gb`");
@@ -206,75 +207,5 @@ pub fn split_pair(item: &Node, text: &str) -> (String, At<Option<String>>) {
             let place = item.place.clone();
             (text.to_owned(), At { value: None, place })
         }
-    }
-}
-
-/// Go's duration syntax as Compose uses it: numbers with `h`, `m`, `s`, `ms`, `us`, `ns`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut total = 0.0f64;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        total += number
-            * match &rest[..end] {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "µs" => 1e-6,
-                "ns" => 1e-9,
-                _ => return None,
-            };
-        rest = &rest[end..];
-    }
-    Duration::try_from_secs_f64(total).ok()
-}
-
-/// Docker's size syntax: a number with `b`, `k`, `m`, `g` (or `kb`, `mb`, `gb`), powers of 1024.
-pub fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let number: f64 = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim() {
-        "" | "b" => 1.0,
-        "k" | "kb" | "kib" => 1024.0,
-        "m" | "mb" | "mib" => 1024.0 * 1024.0,
-        "g" | "gb" | "gib" => 1024.0 * 1024.0 * 1024.0,
-        "t" | "tb" | "tib" => 1024.0f64.powi(4),
-        _ => return None,
-    };
-    Some((number * unit) as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_as_compose_writes_them() {
-        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(parse_duration("1.5h"), Some(Duration::from_secs(5400)));
-        assert_eq!(parse_duration("30"), None);
-        assert_eq!(parse_duration("s"), None);
-        assert_eq!(parse_duration(""), None);
-    }
-
-    #[test]
-    fn sizes_are_powers_of_1024() {
-        assert_eq!(parse_bytes("64m"), Some(64 << 20));
-        assert_eq!(parse_bytes("1.5GB"), Some(3 << 29));
-        assert_eq!(parse_bytes("10"), Some(10));
-        assert_eq!(parse_bytes("ten"), None);
     }
 }

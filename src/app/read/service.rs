@@ -1,4 +1,4 @@
-//! One service of a Compose file.
+//! One service of a project.
 
 use indexmap::IndexMap;
 
@@ -7,281 +7,193 @@ use super::depends::depends_on;
 use super::develop::develop;
 use super::environment::environment;
 use super::health::healthcheck;
-use super::mount::mount;
-use super::network::{attachment, extra_hosts, network_mode, networks};
+use super::hook::hooks;
+use super::mount::{mount, tmpfs};
+use super::network::{extra_hosts, network_mode, networks};
 use super::port::{expose, ports};
-use super::short::clean_target;
-use super::{Context, Node, Resolve, Value, extension};
-use crate::app::{At, BuildSecret, EnvFrom, Mode, Mount, MountKind, Place, Service};
-use crate::compose::nearest;
+use super::{Context, Node, extension, file};
+use crate::app::{
+    At, BuildSecret, EnvFrom, FileKind, Mode, Place, ProdOverrides, Service, Settings, Ulimit,
+};
 
-/// Keys that the Compose Specification has and envsim does not act on.
-const NOT_USED: &[&str] = &[
-    "annotations",
-    "attach",
-    "blkio_config",
-    "cgroup",
-    "cgroup_parent",
-    "configs",
-    "cpu_count",
-    "cpu_percent",
-    "cpu_period",
-    "cpu_quota",
-    "cpu_rt_period",
-    "cpu_rt_runtime",
-    "cpu_shares",
-    "cpus",
-    "cpuset",
-    "credential_spec",
-    "device_cgroup_rules",
-    "devices",
-    "dns_opt",
-    "dns_search",
-    "domainname",
-    "external_links",
-    "gpus",
-    "ipc",
-    "isolation",
-    "label_file",
-    "links",
-    "logging",
-    "mac_address",
-    "mem_reservation",
-    "mem_swappiness",
-    "memswap_limit",
-    "models",
-    "oom_kill_disable",
-    "oom_score_adj",
-    "pid",
-    "pids_limit",
-    "post_start",
-    "pre_stop",
-    "provider",
-    "runtime",
-    "scale",
-    "secrets",
-    "storage_opt",
-    "use_api_socket",
-    "userns_mode",
-    "uts",
-    "volumes_from",
-];
-
-/// Keys that envsim reads.
-const USED: &[&str] = &[
-    "build",
-    "cap_add",
-    "cap_drop",
-    "command",
-    "container_name",
-    "depends_on",
-    "deploy",
-    "develop",
-    "dns",
-    "entrypoint",
-    "env_file",
-    "environment",
-    "expose",
-    "extends",
-    "extra_hosts",
-    "group_add",
-    "healthcheck",
-    "hostname",
-    "image",
-    "init",
-    "labels",
-    "mem_limit",
-    "network_mode",
-    "networks",
-    "platform",
-    "ports",
-    "privileged",
-    "profiles",
-    "pull_policy",
-    "read_only",
-    "restart",
-    "security_opt",
-    "shm_size",
-    "stdin_open",
-    "stop_grace_period",
-    "stop_signal",
-    "sysctls",
-    "tmpfs",
-    "tty",
-    "ulimits",
-    "user",
-    "volumes",
-    "working_dir",
-];
-
-/// Reads the service `name` whose key stands at `place`.
-pub fn read(
-    name: &str,
-    place: &Place,
-    node: &Node,
-    secrets: &IndexMap<String, BuildSecret>,
-    resolve: &Resolve,
-    cx: &mut Context,
-) -> Service {
-    let mut service = empty(name, place);
-    let mut networks_written = false;
-    for (key, place, value) in cx.entries(node, &format!("the service `{name}`")) {
-        match key {
-            "image" => service.image = cx.string_at(value, "`image`"),
-            "build" => service.build = build(value, secrets, resolve, cx),
-            "command" => service.command = cx.words(value, "`command`"),
-            "entrypoint" => service.entrypoint = cx.words(value, "`entrypoint`"),
-            "environment" | "env_file" => {} // read together below: `environment` wins
-            "ports" => service.ports = ports(value, cx),
-            "expose" => service.expose = expose(value, cx),
-            "volumes" => {
-                for item in cx.items(value, "`volumes`") {
-                    service.volumes.extend(mount(item, resolve, cx));
-                }
-            }
-            "tmpfs" => {
-                for item in cx.strings(value, "`tmpfs`") {
-                    let target = item.value.split(':').next().unwrap_or_default();
-                    service.volumes.push(Mount {
-                        kind: MountKind::Tmpfs { size: None },
-                        target: clean_target(target),
-                        read_only: false,
-                        no_copy: false,
-                        place: item.place,
-                    });
-                }
-            }
-            "depends_on" => service.depends_on = depends_on(value, cx),
-            "healthcheck" => service.healthcheck = Some(healthcheck(value, cx)),
-            "networks" => {
-                networks_written = true;
-                service.networks = networks(value, cx);
-            }
-            "network_mode" => service.network_mode = network_mode(value, cx),
-            "working_dir" => service.working_dir = cx.string(value, "`working_dir`"),
-            "user" => service.user = cx.string(value, "`user`"),
-            "profiles" => service.profiles = cx.plain_strings(value, "`profiles`"),
-            "container_name" => service.container_name = cx.string_at(value, "`container_name`"),
-            "hostname" => service.hostname = cx.string_at(value, "`hostname`"),
-            "labels" => service.labels = cx.text_pairs(value, "`labels`"),
-            "extra_hosts" => service.extra_hosts = extra_hosts(value, cx),
-            "dns" => service.dns = cx.plain_strings(value, "`dns`"),
-            "restart" => service.restart = cx.string_at(value, "`restart`"),
-            "stop_signal" => service.stop_signal = cx.string(value, "`stop_signal`"),
-            "stop_grace_period" => {
-                service.stop_grace_period = cx.duration(value, "`stop_grace_period`");
-            }
-            "init" => service.init = cx.boolean(value, "`init`").unwrap_or_default(),
-            "tty" => service.tty = cx.boolean(value, "`tty`").unwrap_or_default(),
-            "stdin_open" => {
-                service.stdin_open = cx.boolean(value, "`stdin_open`").unwrap_or_default()
-            }
-            "read_only" => service.read_only = cx.boolean(value, "`read_only`").unwrap_or_default(),
-            "privileged" => {
-                service.privileged = cx.boolean(value, "`privileged`").unwrap_or_default()
-            }
-            "cap_add" => service.cap_add = cx.plain_strings(value, "`cap_add`"),
-            "cap_drop" => service.cap_drop = cx.plain_strings(value, "`cap_drop`"),
-            "security_opt" => service.security_opt = cx.plain_strings(value, "`security_opt`"),
-            "group_add" => service.group_add = cx.plain_strings(value, "`group_add`"),
-            "sysctls" => service.sysctls = cx.text_pairs(value, "`sysctls`"),
-            "ulimits" => service.ulimits = ulimits(value, cx),
-            "shm_size" => service.shm_size = cx.bytes(value, "`shm_size`"),
-            "mem_limit" => service.memory = cx.bytes(value, "`mem_limit`"),
-            "deploy" => deploy(value, &mut service, cx),
-            "platform" => service.platform = cx.string(value, "`platform`"),
-            "pull_policy" => service.pull_policy = cx.string(value, "`pull_policy`"),
-            "develop" => service.watch = develop(value, resolve, cx),
-            "x-envsim" => extension::of_service(value, &mut service, cx),
-            "extends" => {
-                cx.error(
-                    place,
-                    "`extends` is not supported by this version of envsim",
-                )
-                .help = Some("copy the keys of the other service here".to_owned());
-            }
-            _ if NOT_USED.contains(&key) => {
-                let message = format!("envsim does not use `{key}` yet; both runs go without it");
-                cx.warn(place, message);
-            }
-            _ if key.starts_with("x-") => {}
-            _ => {
-                let valid: Vec<&str> = USED.iter().chain(NOT_USED).copied().collect();
-                cx.unknown_key(place, key, &format!("the service `{name}`"), &valid);
-            }
-        }
-    }
-    environment(node, &mut service, resolve, cx);
-    if resolve.mode == Mode::Prod {
-        apply_production(&mut service);
-    }
-    if !networks_written && service.network_mode.is_none() {
-        service.networks = vec![attachment("default", place)];
-    }
-    // A slip in `image` or `build` is told already.
-    let meant = cx.entries(node, "").into_iter().any(|(key, _, _)| {
-        let known = USED.contains(&key) || NOT_USED.contains(&key);
-        !known && nearest(key, ["image", "build"].into_iter()).is_some()
-    });
-    if service.image.is_none() && service.build.is_none() && !meant {
-        let message = format!("the service `{name}` has neither `image` nor `build`");
-        cx.error(place, message).help =
-            Some("name an image, or the directory of a Dockerfile with `build: .`".to_owned());
-    }
-    service
+/// What is known when a service is read.
+pub struct Reading<'a> {
+    /// The service's name.
+    pub name: &'a str,
+    /// Where its key stands.
+    pub place: &'a Place,
+    /// Secrets that a build can have.
+    pub secrets: &'a IndexMap<String, BuildSecret>,
+    /// Configs and secrets that the container can have.
+    pub files: &'a file::Known,
+    /// The run it is read for.
+    pub mode: Mode,
 }
 
-fn empty(name: &str, place: &Place) -> Service {
-    Service {
-        name: name.to_owned(),
-        place: place.clone(),
-        image: None,
-        build: None,
-        command: None,
-        entrypoint: None,
-        environment: Vec::new(),
-        unset_environment: Vec::new(),
-        ports: Vec::new(),
-        expose: Vec::new(),
-        volumes: Vec::new(),
-        depends_on: Vec::new(),
-        healthcheck: None,
-        networks: Vec::new(),
-        network_mode: None,
-        working_dir: None,
-        user: None,
-        profiles: Vec::new(),
-        container_name: None,
-        hostname: None,
-        labels: IndexMap::new(),
-        extra_hosts: Vec::new(),
-        dns: Vec::new(),
-        restart: None,
-        stop_signal: None,
-        stop_grace_period: None,
-        init: false,
-        tty: false,
-        stdin_open: false,
-        read_only: false,
-        privileged: false,
-        cap_add: Vec::new(),
-        cap_drop: Vec::new(),
-        security_opt: Vec::new(),
-        group_add: Vec::new(),
-        sysctls: IndexMap::new(),
-        ulimits: Vec::new(),
-        shm_size: None,
-        memory: None,
-        platform: None,
-        pull_policy: None,
-        watch: Vec::new(),
-        essential: None,
-        task: None,
-        task_cpu: None,
-        task_memory: None,
-        external: None,
-        prod: crate::app::ProdOverrides::default(),
+impl Reading<'_> {
+    /// Reads the canonical `node`, whose normal form is `normal`.
+    pub fn read(&self, node: &Node, normal: &serde_json::Value, cx: &mut Context) -> Service {
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let is_set = |key: &str| node.get(key).and_then(Node::text) == Some("true");
+        let strings = |key: &str, cx: &mut Context| {
+            let written = node.get(key);
+            written
+                .map(|list| cx.plain_strings(list, key))
+                .unwrap_or_default()
+        };
+        let pairs = |key: &str, cx: &mut Context| {
+            let written = node.get(key);
+            written
+                .map(|map| cx.text_pairs(map, key))
+                .unwrap_or_default()
+        };
+        let at = |key: &str, cx: &mut Context| {
+            let written = node.get(key).filter(|value| !value.is_null());
+            written.and_then(|value| cx.string_at(value, key))
+        };
+        let bytes = |key: &str, cx: &mut Context| {
+            let written = node.get(key).filter(|value| !value.is_null());
+            written.and_then(|value| cx.bytes(value, key))
+        };
+        let settings: Settings = self.settings(normal, cx);
+        let (variables, unset) = node.get("environment").map(environment).unwrap_or_default();
+        let mut volumes: Vec<_> = items(node, "volumes")
+            .iter()
+            .filter_map(|item| mount(item, cx))
+            .collect();
+        if let Some(list) = node.get("tmpfs") {
+            volumes.extend(cx.strings(list, "tmpfs").iter().map(tmpfs));
+        }
+        let limit = settings.limits().map(|limits| limits.memory);
+        let mut service = Service {
+            name: self.name.to_owned(),
+            place: self.place.clone(),
+            image: at("image", cx),
+            build: node
+                .get("build")
+                .and_then(|node| build(node, self.secrets, cx)),
+            command: node
+                .get("command")
+                .and_then(|words| cx.words(words, "`command`")),
+            entrypoint: node
+                .get("entrypoint")
+                .and_then(|words| cx.words(words, "`entrypoint`")),
+            environment: variables,
+            unset_environment: unset,
+            ports: node
+                .get("ports")
+                .map(|list| ports(list, cx))
+                .unwrap_or_default(),
+            expose: node
+                .get("expose")
+                .map(|list| expose(list, cx))
+                .unwrap_or_default(),
+            volumes,
+            depends_on: node
+                .get("depends_on")
+                .map(|map| depends_on(map, cx))
+                .unwrap_or_default(),
+            healthcheck: node.get("healthcheck").map(|check| healthcheck(check, cx)),
+            networks: node
+                .get("networks")
+                .map(|map| networks(map, cx))
+                .unwrap_or_default(),
+            network_mode: node
+                .get("network_mode")
+                .and_then(|mode| network_mode(mode, cx)),
+            working_dir: text("working_dir"),
+            user: text("user"),
+            profiles: strings("profiles", cx),
+            container_name: at("container_name", cx),
+            hostname: at("hostname", cx),
+            labels: pairs("labels", cx),
+            extra_hosts: node.get("extra_hosts").map(extra_hosts).unwrap_or_default(),
+            dns: strings("dns", cx),
+            restart: at("restart", cx),
+            stop_signal: text("stop_signal"),
+            stop_grace_period: node
+                .get("stop_grace_period")
+                .and_then(|period| cx.duration(period, "`stop_grace_period`")),
+            init: is_set("init"),
+            tty: is_set("tty"),
+            stdin_open: is_set("stdin_open"),
+            read_only: is_set("read_only"),
+            privileged: is_set("privileged"),
+            cap_add: strings("cap_add", cx),
+            cap_drop: strings("cap_drop", cx),
+            security_opt: strings("security_opt", cx),
+            group_add: strings("group_add", cx),
+            sysctls: pairs("sysctls", cx),
+            ulimits: node
+                .get("ulimits")
+                .map(|map| ulimits(map, cx))
+                .unwrap_or_default(),
+            shm_size: bytes("shm_size", cx),
+            memory: bytes("mem_limit", cx).or(limit.filter(|limit| *limit > 0)),
+            platform: text("platform"),
+            pull_policy: text("pull_policy"),
+            watch: node
+                .get("develop")
+                .map(|node| develop(node, cx))
+                .unwrap_or_default(),
+            files: self.mounted_files(node, cx),
+            pre_start: node
+                .get("pre_start")
+                .map(|list| hooks(list, cx))
+                .unwrap_or_default(),
+            post_start: node
+                .get("post_start")
+                .map(|list| hooks(list, cx))
+                .unwrap_or_default(),
+            pre_stop: node
+                .get("pre_stop")
+                .map(|list| hooks(list, cx))
+                .unwrap_or_default(),
+            settings,
+            keys: keys(node),
+            essential: None,
+            task: None,
+            task_cpu: None,
+            task_memory: None,
+            external: None,
+            prod: ProdOverrides::default(),
+        };
+        if let Some(extension) = node.get("x-envsim") {
+            extension::of_service(extension, &mut service, cx);
+        }
+        if self.mode == Mode::Prod {
+            apply_production(&mut service);
+        }
+        service
     }
+
+    fn settings(&self, normal: &serde_json::Value, cx: &mut Context) -> Settings {
+        serde_json::from_value(normal.clone()).unwrap_or_else(|error| {
+            cx.error(self.place, format!("the service `{}`: {error}", self.name));
+            Settings::default()
+        })
+    }
+
+    fn mounted_files(&self, node: &Node, cx: &mut Context) -> Vec<crate::app::FileMount> {
+        let mut all = Vec::new();
+        for (key, kind) in [("configs", FileKind::Config), ("secrets", FileKind::Secret)] {
+            if let Some(list) = node.get(key) {
+                all.extend(file::mounts(list, kind, self.files, cx));
+            }
+        }
+        all
+    }
+}
+
+fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    node.get(key).and_then(Node::as_sequence).unwrap_or(&[])
+}
+
+fn keys(node: &Node) -> IndexMap<String, Place> {
+    let entries = node.as_mapping().unwrap_or(&[]).iter();
+    entries
+        .filter_map(|(key, _)| Some((key.text()?.to_owned(), key.place.clone())))
+        .collect()
 }
 
 /// `x-envsim.prod` laid over the service; production has no variable of the developer's shell.
@@ -311,64 +223,23 @@ fn apply_production(service: &mut Service) {
     }
 }
 
-fn ulimits(node: &Node, cx: &mut Context) -> Vec<(String, i64, i64)> {
+/// Reads `ulimits`: one number for both limits, or `soft` and `hard`.
+pub fn ulimits(node: &Node, cx: &mut Context) -> Vec<Ulimit> {
     let mut all = Vec::new();
     for (name, _, value) in cx.entries(node, "`ulimits`") {
-        let (soft, hard) = match &value.value {
-            Value::Mapping(_) => {
-                let mut limit = |key: &str| {
-                    value
-                        .get(key)
-                        .and_then(|node| cx.integer::<i64>(node, "a limit"))
-                };
-                (limit("soft"), limit("hard"))
-            }
-            _ => {
-                let both = cx.integer(value, "a limit");
+        let mut limit =
+            |node: Option<&Node>| node.and_then(|node| cx.integer::<i64>(node, "a limit"));
+        let (soft, hard) = match value.as_mapping() {
+            Some(_) => (limit(value.get("soft")), limit(value.get("hard"))),
+            None => {
+                let both = limit(Some(value));
                 (both, both)
             }
         };
-        match (soft, hard) {
-            (Some(soft), Some(hard)) => all.push((name.to_owned(), soft, hard)),
-            _ => {
-                cx.error(&value.place, format!("`{name}` needs `soft` and `hard`"));
-            }
+        if let (Some(soft), Some(hard)) = (soft, hard) {
+            let name = name.to_owned();
+            all.push(Ulimit { name, soft, hard });
         }
     }
     all
-}
-
-/// `deploy`: the memory limit is used; the rest concerns an orchestrator.
-fn deploy(node: &Node, service: &mut Service, cx: &mut Context) {
-    for (key, place, value) in cx.entries(node, "`deploy`") {
-        match key {
-            "resources" => {
-                let limits = value.get("limits");
-                if let Some(memory) = limits.and_then(|limits| limits.get("memory")) {
-                    service.memory = cx.bytes(memory, "`memory`");
-                }
-            }
-            "replicas" | "mode" | "endpoint_mode" | "labels" | "placement" | "restart_policy"
-            | "rollback_config" | "update_config" => {
-                cx.warn(
-                    place,
-                    format!("envsim does not use `{key}` of `deploy` yet"),
-                );
-            }
-            _ if key.starts_with("x-") => {}
-            _ => cx.unknown_key(
-                place,
-                key,
-                "`deploy`",
-                &[
-                    "resources",
-                    "replicas",
-                    "mode",
-                    "placement",
-                    "restart_policy",
-                    "update_config",
-                ],
-            ),
-        }
-    }
 }

@@ -5,11 +5,12 @@
 use super::unknown_service;
 use crate::app::read::{Context, Node};
 use crate::app::{App, Ignore};
+use crate::compose::Project;
 
 const KEYS: &[&str] = &["rule", "path", "service", "reason"];
 
 /// One entry of `ignore`.
-pub fn read(node: &Node, root: &Node, app: &App, cx: &mut Context) -> Option<Ignore> {
+pub fn read(node: &Node, project: &Project, app: &App, cx: &mut Context) -> Option<Ignore> {
     let (mut rule, mut path, mut service, mut reason) = (None, None, None, None);
     for (key, place, value) in cx.entries(node, "an entry of `ignore`") {
         match key {
@@ -44,7 +45,7 @@ pub fn read(node: &Node, root: &Node, app: &App, cx: &mut Context) -> Option<Ign
     if let Some(name) = &service
         && !app.services.contains_key(&name.value)
     {
-        unknown_service(name, "the entry of `ignore`", root, app, cx);
+        unknown_service(name, "the entry of `ignore`", project, app, cx);
     }
     Some(Ignore {
         rule: rule?,

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{port, unknown_service};
 use crate::app::read::{Context, Node, Value};
 use crate::app::{App, At, Expect, Probe, ProbeAction, Protocol, Request, Service};
-use crate::compose::Kind;
+use crate::compose::{Kind, Project};
 
 /// How long a probe may take until it passes, unless it says so itself.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ struct Written {
 pub fn read(
     node: &Node,
     owner: Option<&str>,
-    root: &Node,
+    project: &Project,
     app: &App,
     cx: &mut Context,
 ) -> Option<Probe> {
@@ -81,7 +81,7 @@ pub fn read(
         }
     };
     let Some(asked) = app.services.get(&service.value) else {
-        unknown_service(&service, "the probe", root, app, cx);
+        unknown_service(&service, "the probe", project, app, cx);
         return None;
     };
     let name = written.name.clone();

@@ -1,0 +1,52 @@
+//! Configs and secrets: files that the platform puts into containers.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// Where the content of a config or secret comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileSource {
+    /// A file of the host, absolute.
+    File(PathBuf),
+    /// A variable of envsim's environment or `.env`, by name.
+    Variable(String),
+    /// Written in the Compose file.
+    Content(String),
+    /// It exists already, outside of the project.
+    External,
+}
+
+/// Which of the two it is; they differ in where they are mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// `configs`.
+    Config,
+    /// `secrets`.
+    Secret,
+}
+
+/// A config or secret in one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMount {
+    /// Config or secret.
+    pub kind: FileKind,
+    /// Its name at the top level.
+    pub name: String,
+    /// Where its content comes from.
+    pub source: FileSource,
+    /// Absolute path in the container.
+    pub target: String,
+    /// Owner in the container.
+    pub uid: Option<u32>,
+    /// Group in the container.
+    pub gid: Option<u32>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Where the service names it.
+    pub place: Place,
+}

@@ -1,0 +1,106 @@
+//! A whole project: the top level.
+
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+
+use super::{Context, Node, extension, file, service};
+use crate::app::{App, LaunchType, Mode, Problems, TaskSize};
+use crate::compose::{Project, normal};
+
+/// Reads a resolved project into an [`App`], as the runs of `mode` use it.
+///
+/// Problems go to `cx`; the app is of use only when none of them is an error.
+pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
+    let root = &project.document;
+    let normal = normal::normal(root);
+    let mut app = App {
+        name: project.name.clone(),
+        directory: project.directory.clone(),
+        files: project.files.clone(),
+        services: IndexMap::new(),
+        networks: resources(&normal, "networks", cx),
+        volumes: resources(&normal, "volumes", cx),
+        task: TaskSize::default(),
+        launch_type: LaunchType::default(),
+        probes: Vec::new(),
+        ignore: Vec::new(),
+        elsewhere: IndexMap::new(),
+    };
+    fixed_names(&mut app);
+    let secrets = extension::build_secrets(root);
+    let files = file::Known::of(root);
+    let services = root.get("services").and_then(Node::as_mapping);
+    for (key, node) in services.unwrap_or(&[]) {
+        let name = key.text().unwrap_or_default();
+        let settings = &normal["services"][name];
+        let reading = service::Reading {
+            name,
+            place: &key.place,
+            secrets: &secrets,
+            files: &files,
+            mode,
+        };
+        let service = reading.read(node, settings, cx);
+        app.services.insert(name.to_owned(), service);
+    }
+    if app.services.is_empty() && !cx.problems.any_error() {
+        let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();
+        let problem = cx.error(&root.place, "the project has no services to run");
+        problem.help = Some(match &*inactive {
+            [] => "add a `services:` mapping with at least one service".to_owned(),
+            names => format!(
+                "{} only run with a profile: activate it with `--profile`",
+                names.join(", ")
+            ),
+        });
+    }
+    extension::of_project(project, &mut app, mode, cx);
+    app
+}
+
+/// The resources of one section in their typed form.
+fn resources<T: DeserializeOwned>(
+    normal: &serde_json::Value,
+    section: &str,
+    cx: &mut Context,
+) -> IndexMap<String, T> {
+    let mut all = IndexMap::new();
+    let Some(entries) = normal[section].as_object() else {
+        return all;
+    };
+    for (name, value) in entries {
+        match serde_json::from_value(value.clone()) {
+            Ok(resource) => {
+                all.insert(name.clone(), resource);
+            }
+            Err(error) => {
+                cx.error_without_place(format!("`{section}.{name}` cannot be used: {error}"));
+            }
+        }
+    }
+    all
+}
+
+/// Only names that the file fixes are kept: what a project names itself, envsim names for itself.
+fn fixed_names(app: &mut App) {
+    let project = app.name.clone();
+    let own = |key: &str, name: &mut Option<String>, external: bool| {
+        if !external && name.as_deref() == Some(&format!("{project}_{key}")) {
+            *name = None;
+        }
+    };
+    for (key, network) in &mut app.networks {
+        own(key, &mut network.name, network.external);
+    }
+    for (key, volume) in &mut app.volumes {
+        own(key, &mut volume.name, volume.external);
+    }
+}
+
+/// The problems of a reading that found an error.
+pub fn checked(app: App, cx: Context) -> Result<(App, Problems), Problems> {
+    match cx.problems.any_error() {
+        true => Err(cx.problems),
+        false => Ok((app, cx.problems)),
+    }
+}
