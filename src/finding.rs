@@ -70,6 +70,17 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub help: String,
+    /// Set when the user accepts it: it no longer counts.
+    pub ignored: Option<Ignored>,
+}
+
+/// The entry of `x-envsim.ignore` that accepts a finding.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Ignored {
+    /// Why, in the user's words.
+    pub reason: String,
+    /// Where the entry stands.
+    pub place: Place,
 }
 
 impl Finding {
@@ -88,6 +99,7 @@ impl Finding {
             data: serde_json::Map::new(),
             evidence: Vec::new(),
             help: help.into(),
+            ignored: None,
         }
     }
 
@@ -126,7 +138,7 @@ impl Serialize for Finding {
             .iter()
             .map(|location| &location.place)
             .collect();
-        let mut out = serializer.serialize_struct("Finding", 9)?;
+        let mut out = serializer.serialize_struct("Finding", 10)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
         out.serialize_field("severity", &self.severity)?;
@@ -136,6 +148,10 @@ impl Serialize for Finding {
         out.serialize_field("data", &self.data)?;
         out.serialize_field("evidence", &self.evidence)?;
         out.serialize_field("help", &self.help)?;
+        match &self.ignored {
+            Some(ignored) => out.serialize_field("ignored", ignored)?,
+            None => out.skip_field("ignored")?,
+        }
         out.end()
     }
 }
@@ -149,20 +165,47 @@ pub struct NotChecked {
     pub reason: String,
 }
 
+/// An entry of `x-envsim.ignore` that matches no finding.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct UnusedIgnore {
+    /// Name of the rule that it is for.
+    pub rule: &'static str,
+    /// Where it stands.
+    pub place: Place,
+    /// The line, to be shown with a caret; empty when it is not at hand.
+    #[serde(skip)]
+    pub text: String,
+}
+
 /// What all rules said of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
-    /// Sorted by severity, code and place.
+    /// Sorted by severity, code and place; those that the user accepts are among them.
     pub findings: Vec<Finding>,
     /// Rules that could not judge.
     pub not_checked: Vec<NotChecked>,
+    /// Entries of `x-envsim.ignore` that match no finding.
+    pub unused_ignores: Vec<UnusedIgnore>,
 }
 
 impl Judgement {
-    /// True when nothing breaks in production: there may be warnings.
-    pub fn passes(&self) -> bool {
+    /// The findings that count.
+    pub fn counted(&self) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
+            .filter(|finding| finding.ignored.is_none())
+    }
+
+    /// The findings that the user accepts, each with its reason.
+    pub fn accepted(&self) -> impl Iterator<Item = (&Finding, &Ignored)> {
+        self.findings
+            .iter()
+            .filter_map(|finding| Some((finding, finding.ignored.as_ref()?)))
+    }
+
+    /// True when nothing breaks in production: there may be warnings.
+    pub fn passes(&self) -> bool {
+        self.counted()
             .all(|finding| finding.severity != Severity::Error)
     }
 }

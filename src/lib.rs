@@ -24,8 +24,8 @@
 //! | [`engine`] | the container engine, the only user of its client library | |
 //! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan` |
 //! | [`dev`] | the app as it is developed | `app`, `build`, `engine`, `evidence`, `labels`, `plan`, `run`, `wire` |
-//! | [`prod`] | the app as one ECS task | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
-//! | [`report`] | findings to text | `finding` |
+//! | [`prod`] | the app as ECS tasks | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
+//! | [`report`] | findings to text | `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |
 //!
@@ -36,7 +36,7 @@
 //!
 //! # The path of a finding
 //!
-//! `cli::prod_check` builds the images ([`run::image`]), runs the task ([`prod::task`]) and the dev
+//! `cli::prod_check` builds the images ([`run::image`]), runs the tasks ([`prod::tasks`]) and the dev
 //! run beside it ([`dev::run`]), and looks at the files of the images ([`prod::files`], [`prod::mounts`]). All of it
 //! becomes one [`evidence::Evidence`]. [`checks::run`] lets every rule judge it, and [`report`]
 //! writes the [`finding::Judgement`].

@@ -1,4 +1,5 @@
-//! The flags of the role `hold`. Pure: words in, checked settings out; it looks at no file or socket.
+//! The flags of the roles `hold` and `forward`. Pure: words in, checked settings out; it looks at no
+//! file or socket.
 //!
 //! | flag | meaning |
 //! |---|---|
@@ -6,6 +7,7 @@
 //! | `--address IPV4` | required; the address of the task, that `NAME` resolves to |
 //! | `--search DOMAIN` | required; the search domain of resolv.conf |
 //! | `--deny NAME` | repeatable; a name of the dev environment that ECS does not know |
+//! | `--answer NAME=IPV4` | repeatable; a name that production knows, with the address of its stand-in |
 //! | `--asker SERVICE=127.X.Y.Z` | repeatable; questions that arrive at this address come from SERVICE |
 //! | `--resolv-dir DIR` | where the resolv.conf of each asker is written, as a file named SERVICE |
 //! | `--upstream IP[:PORT]` | repeatable; whom to forward to, instead of the servers in /etc/resolv.conf |
@@ -15,6 +17,8 @@
 //! | `--cpu-millis N` | processor time of the whole task, in thousandths of a processor |
 //!
 //! Values follow as the next word. A flag that is not repeatable may stand once.
+//!
+//! The role `forward` has words of the form `PORT=PORT` instead: from where to where.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -38,6 +42,7 @@ pub struct Settings {
     pub address: Ipv4Addr,
     pub search: String,
     pub deny: Vec<String>,
+    pub answers: Vec<(String, Ipv4Addr)>,
     pub askers: Vec<Asker>,
     pub resolv_dir: Option<PathBuf>,
     /// Empty: those in /etc/resolv.conf.
@@ -65,6 +70,7 @@ struct Given {
     address: Option<Ipv4Addr>,
     search: Option<String>,
     deny: Vec<String>,
+    answers: Vec<(String, Ipv4Addr)>,
     askers: Vec<Asker>,
     resolv_dir: Option<PathBuf>,
     upstreams: Vec<SocketAddr>,
@@ -107,6 +113,11 @@ impl Given {
                 self.upstreams.push(upstream(value)?);
                 Ok(())
             }
+            "--answer" => {
+                let (name, address) = value.split_once('=').ok_or("expected NAME=IPV4")?;
+                self.answers.push((domain(name)?, task_address(address)?));
+                Ok(())
+            }
             "--asker" => self.add_asker(asker(value)?),
             _ => Err("unknown flag".into()),
         }
@@ -143,12 +154,30 @@ impl Given {
             address: self.address.ok_or("`--address` is missing")?,
             search: self.search.ok_or("`--search` is missing")?,
             deny,
+            answers: self.answers,
             askers: self.askers,
             resolv_dir: self.resolv_dir,
             upstreams: self.upstreams,
             limits,
         })
     }
+}
+
+/// Two different ports: where connections arrive, and where they go.
+pub fn parse_forward(words: &[String]) -> Result<Vec<(u16, u16)>, String> {
+    if words.is_empty() {
+        return Err("expected PORT=PORT".into());
+    }
+    let pair = |word: &String| {
+        let (from, to) = word.split_once('=')?;
+        let port = |text: &str| text.parse().ok().filter(|port: &u16| *port > 0);
+        let (from, to) = (port(from)?, port(to)?);
+        (from != to).then_some((from, to))
+    };
+    words
+        .iter()
+        .map(|word| pair(word).ok_or_else(|| format!("`{word}` is not PORT=PORT")))
+        .collect()
 }
 
 fn limits(
@@ -314,6 +343,29 @@ mod tests {
 
     fn complaint(more: &[&str]) -> String {
         with(more).expect_err("must be refused")
+    }
+
+    #[test]
+    fn an_answer_is_a_name_with_an_address() {
+        let settings = with(&["--answer", "DB.example.com=10.1.2.4"]).unwrap();
+        assert_eq!(
+            settings.answers,
+            [("db.example.com".to_owned(), Ipv4Addr::new(10, 1, 2, 4))]
+        );
+        assert!(complaint(&["--answer", "db.example.com"]).contains("NAME=IPV4"));
+        assert!(complaint(&["--answer", "db=127.0.0.1"]).contains("not an address"));
+    }
+
+    #[test]
+    fn a_forward_names_two_different_ports() {
+        let parse = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            parse_forward(&words)
+        };
+        assert_eq!(parse(&["6380=6379"]), Ok(vec![(6380, 6379)]));
+        for words in [&[][..], &["80"], &["80=80"], &["0=80"], &["80=http"]] {
+            assert!(parse(words).is_err(), "{words:?}");
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn policy(settings: &Settings) -> Policy {
         &settings.search,
         &settings.deny,
     )
+    .with_answers(&settings.answers)
 }
 
 fn places(settings: &Settings) -> Vec<Place> {

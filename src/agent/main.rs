@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! agent hold      own the network namespace of a task and be its DNS resolver (see `flags`)
+//! agent forward   pass connections of one port on to another, beside a stand-in
 //! agent listeners print the listening TCP sockets of the network namespace, then exit
 //! agent --version print the version
 //! ```
@@ -16,6 +17,7 @@ mod cgroup;
 mod dns;
 mod files;
 mod flags;
+mod forward;
 mod hold;
 mod listeners;
 mod output;
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
     }
     match words.split_first() {
         Some((role, rest)) => run(role, rest),
-        None => wrong_usage("say what to do: `hold`, `listeners` or `--version`"),
+        None => wrong_usage("say what to do: `hold`, `forward`, `listeners` or `--version`"),
     }
 }
 
@@ -51,6 +53,10 @@ fn run(role: &str, rest: &[String]) -> ExitCode {
     match role {
         "hold" => match flags::parse(rest) {
             Ok(settings) => finish(hold::run(&settings)),
+            Err(message) => wrong_usage(&message),
+        },
+        "forward" => match flags::parse_forward(rest) {
+            Ok(pairs) => finish(forward::run(&pairs)),
             Err(message) => wrong_usage(&message),
         },
         "listeners" if rest.is_empty() => finish(listeners::run()),

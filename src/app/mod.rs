@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use crate::compose::{At, Level, Place, Problem, Problems};
+pub use crate::compose::{At, Level, Place, Problem, Problems, nearest};
 pub use build::{Build, BuildSecret};
 pub use env::{EnvFrom, EnvVar};
 pub use file::{FileKind, FileMount, FileSource};
@@ -31,9 +31,14 @@ pub use health::HealthCheck;
 pub use port::{Port, Protocol};
 pub use service::{Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Service, Ulimit};
 pub use settings::{Deploy, Device, DeviceRequest, Logging, Resource, Settings};
-pub use task::{Expect, Probe, ProbeAction, ProdOverrides, Request, TaskSize};
+pub use task::{
+    Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
+};
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
+
+/// The JSON Schema of the `x-envsim` keys: `$defs/project` and `$defs/service`.
+pub const SCHEMA: &str = include_str!("x-envsim.schema.json");
 
 /// Which of the two runs an application is resolved for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +65,16 @@ pub struct App {
     pub networks: IndexMap<String, Network>,
     /// Top-level volumes by key.
     pub volumes: IndexMap<String, Volume>,
-    /// The Fargate size of the task, as written or chosen.
+    /// The size of each task, as written or chosen.
     pub task: TaskSize,
-    /// `x-envsim.probes`, as written.
+    /// `x-envsim.launch_type`.
+    pub launch_type: LaunchType,
+    /// `x-envsim.probes`, then those of the services; inferred ones when none is written.
     pub probes: Vec<Probe>,
+    /// `x-envsim.ignore`.
+    pub ignore: Vec<Ignore>,
+    /// Services that production reaches elsewhere, once [`App::deployed`] took them out of `services`.
+    pub elsewhere: IndexMap<String, External>,
 }
 
 /// A top-level network.
@@ -158,6 +169,92 @@ impl App {
             }
         }
         names
+    }
+
+    /// The task that `service` belongs to in production.
+    pub fn task_name<'a>(&'a self, service: &'a Service) -> &'a str {
+        match &service.task {
+            Some(written) => &written.value,
+            None => &self.name,
+        }
+    }
+
+    /// The tasks of production in the order of their first service, each with its services. What is
+    /// external belongs to none.
+    pub fn tasks(&self) -> IndexMap<&str, Vec<&Service>> {
+        let mut tasks: IndexMap<&str, Vec<&Service>> = IndexMap::new();
+        for service in self.services.values() {
+            if service.external.is_none() {
+                tasks
+                    .entry(self.task_name(service))
+                    .or_default()
+                    .push(service);
+            }
+        }
+        tasks
+    }
+
+    /// The app without what is external: that has no container in any task, and nothing waits for it.
+    pub fn deployed(&self) -> Self {
+        let mut app = self.clone();
+        app.services.retain(|name, service| {
+            if let Some(external) = &service.external {
+                app.elsewhere.insert(name.clone(), external.clone());
+            }
+            service.external.is_none()
+        });
+        app.forget_dependencies();
+        app
+    }
+
+    /// One task of the app: its services, their probes, and what they wait for among themselves.
+    pub fn of_task(&self, task: &str) -> Self {
+        self.only(|service| service.external.is_none() && self.task_name(service) == task)
+    }
+
+    /// The services that `wanted` says yes to, their probes, and what they wait for among themselves.
+    pub fn only(&self, wanted: impl Fn(&Service) -> bool) -> Self {
+        let mut app = self.clone();
+        app.services.retain(|_, service| wanted(service));
+        app.probes
+            .retain(|probe| app.services.contains_key(&probe.service));
+        app.forget_dependencies();
+        app
+    }
+
+    /// Drops the dependencies on services that are not there.
+    fn forget_dependencies(&mut self) {
+        let names: Vec<String> = self.services.keys().cloned().collect();
+        for service in self.services.values_mut() {
+            service
+                .depends_on
+                .retain(|dependency| names.contains(&dependency.service.value));
+        }
+    }
+
+    /// The services that wait for `name` with `condition`.
+    pub fn waiting_for<'a>(
+        &'a self,
+        name: &'a str,
+        condition: Condition,
+    ) -> impl Iterator<Item = &'a Service> {
+        self.services.values().filter(move |other| {
+            other.depends_on.iter().any(|dependency| {
+                dependency.service.value == name && dependency.condition == condition
+            })
+        })
+    }
+
+    /// Whether the task ends when the container of `service` does. True by default, as on ECS; a
+    /// container that others of its task wait for to complete must not be essential ("A dependency container
+    /// with SUCCESS or COMPLETE condition cannot be an essential container").
+    pub fn essential(&self, service: &Service) -> bool {
+        match &service.essential {
+            Some(written) => written.value,
+            None => !self
+                .waiting_for(&service.name, Condition::Completed)
+                .any(|other| self.task_name(other) == self.task_name(service)),
+        }
     }
 
     /// The place of `path` relative to the project directory when it lies inside, else as it is.

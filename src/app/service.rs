@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, Build, EnvVar, FileMount, HealthCheck, Mount, Place, Port, ProdOverrides, Settings,
-    WatchRule,
+    At, Build, EnvVar, External, FileMount, HealthCheck, Mount, Place, Port, ProdOverrides,
+    Settings, WatchRule,
 };
 
 /// A service: the Compose keys that the two runs use.
@@ -111,6 +111,14 @@ pub struct Service {
     pub keys: IndexMap<String, Place>,
     /// `x-envsim.essential`, as written.
     pub essential: Option<At<bool>>,
+    /// `x-envsim.task`, as written; [`super::App::task_name`] knows the default.
+    pub task: Option<At<String>>,
+    /// `x-envsim.cpu`: CPU units of the container in production.
+    pub task_cpu: Option<At<u32>>,
+    /// `x-envsim.memory`: hard limit of the container in production, in MiB.
+    pub task_memory: Option<At<u32>>,
+    /// `x-envsim.external`.
+    pub external: Option<External>,
     /// `x-envsim.prod`.
     pub prod: ProdOverrides,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, EnvVar, Place};
 
-/// CPU and memory of the whole task, one of Fargate's pairs.
+/// CPU and memory of a whole task; on Fargate one of its pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSize {
     /// CPU units: 1024 are one vCPU.
@@ -46,6 +46,70 @@ impl TaskSize {
     }
 }
 
+/// `x-envsim.launch_type`: what the task runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LaunchType {
+    /// AWS's own machines; only certain task sizes.
+    #[default]
+    #[serde(rename = "FARGATE")]
+    Fargate,
+    /// Instances of the user.
+    #[serde(rename = "EC2")]
+    Ec2,
+    /// Machines of the user outside of AWS (ECS Anywhere).
+    #[serde(rename = "EXTERNAL")]
+    External,
+}
+
+impl LaunchType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fargate, Self::Ec2, Self::External];
+
+    /// The word as the ECS API has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fargate => "FARGATE",
+            Self::Ec2 => "EC2",
+            Self::External => "EXTERNAL",
+        }
+    }
+}
+
+/// `x-envsim.external` of a service: in production a managed service, reached under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct External {
+    /// The name in production.
+    pub host: At<String>,
+    /// The port in production, when the file names one.
+    pub port: Option<u16>,
+    /// Why, or what it is, in the user's words.
+    pub reason: Option<String>,
+}
+
+impl std::fmt::Display for External {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host.value),
+            None => f.write_str(&self.host.value),
+        }
+    }
+}
+
+/// One entry of `x-envsim.ignore`: findings that the user has judged and accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignore {
+    /// Code or name of the rule, as written: which rules there are is not known here.
+    pub rule: At<String>,
+    /// Pattern for the path of the finding's first place.
+    pub path: Option<At<String>>,
+    /// The service of the finding.
+    pub service: Option<At<String>>,
+    /// Why they are accepted.
+    pub reason: String,
+    /// Where the entry stands.
+    pub place: Place,
+}
+
 /// `x-envsim.prod` of a service: what production has instead of the dev value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProdOverrides {
@@ -59,7 +123,7 @@ pub struct ProdOverrides {
     pub target: Option<At<String>>,
 }
 
-/// One entry of `x-envsim.probes`.
+/// One entry of `x-envsim.probes`, at the top level or of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// What it shows, in the user's words.

@@ -3,6 +3,7 @@
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
 mod hosts;
+pub mod ignore;
 mod image;
 mod probes;
 mod registry;
@@ -56,5 +57,6 @@ pub fn run(evidence: &Evidence) -> Judgement {
         };
         key(a).cmp(&key(b))
     });
+    ignore::apply(&evidence.prod.ignore, &mut judgement);
     judgement
 }

@@ -53,6 +53,31 @@ pub fn lookup_sentence(host: &str, lookups: &[&Lookup]) -> Option<String> {
     ))
 }
 
+/// Where production has `target`, unless it is a neighbour in the task of one of `askers`.
+///
+/// Tasks share neither names nor an address; without Service Connect, service discovery or a load
+/// balancer nothing leads from one to the other ("Interconnect Amazon ECS services").
+pub fn elsewhere<S: AsRef<str>>(evidence: &Evidence, askers: &[S], target: &str) -> Option<String> {
+    if let Some(external) = evidence.prod.elsewhere.get(target) {
+        return Some(format!(
+            "`{target}` is external: production reaches it as `{external}`"
+        ));
+    }
+    let services = &evidence.prod.services;
+    let task = evidence.prod.task_name(services.get(target)?);
+    let mut asking = askers
+        .iter()
+        .filter_map(|asker| services.get(asker.as_ref()))
+        .peekable();
+    asking.peek()?;
+    let near = asking.any(|asker| evidence.prod.task_name(asker) == task);
+    (!near).then(|| {
+        format!(
+            "`{target}` is reached through Service Connect, service discovery or a load balancer: it belongs to another task (`{task}`)"
+        )
+    })
+}
+
 /// `` `a` ``, `` `a` and `b` ``, `` `a`, `b` and `c` ``.
 pub fn list<S: AsRef<str>>(names: &[S]) -> String {
     let quoted: Vec<String> = names
@@ -69,3 +94,63 @@ pub fn list<S: AsRef<str>>(names: &[S]) -> String {
 /// The address at which a service is reached inside a task: `127.0.0.1`, since `localhost` can
 /// mean `::1` first and a server that listens on IPv4 only looks dead then.
 pub const TASK_LOOPBACK: &str = "127.0.0.1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Mode;
+    use crate::app::testing::app_for;
+
+    fn evidence(text: &str) -> Evidence {
+        Evidence {
+            dev: app_for(text, Mode::Dev),
+            prod: app_for(text, Mode::Prod).deployed(),
+            images: Vec::new(),
+            hosts_in_files: Vec::new(),
+            mounts: Vec::new(),
+            task: None,
+            dev_listeners: None,
+            probes: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_neighbour_another_task_and_a_managed_service_are_told_apart() {
+        let evidence = evidence(
+            "services:
+  web: {image: web}
+  cache: {image: cache}
+  worker: {image: worker, x-envsim: {task: jobs}}
+  db: {image: db, x-envsim: {external: 'orders.example.com:5432'}}
+",
+        );
+        let told = |askers: &[&str], target| elsewhere(&evidence, askers, target);
+        assert_eq!(told(&["web"], "cache"), None);
+        assert_eq!(told(&[], "worker"), None);
+        assert_eq!(told(&["web", "worker"], "cache"), None);
+        assert_eq!(
+            told(&["web"], "db").as_deref(),
+            Some("`db` is external: production reaches it as `orders.example.com:5432`")
+        );
+        let other = told(&["web"], "worker").expect("another task");
+        assert!(
+            other.contains("it belongs to another task (`jobs`)"),
+            "{other}"
+        );
+    }
+
+    #[test]
+    fn one_port_in_two_tasks_is_no_clash() {
+        let found = |task: &str| {
+            let evidence = evidence(&format!(
+                "services:
+  a: {{image: a, ports: ['81:80']}}
+  b: {{image: b, ports: ['82:80'], x-envsim: {{task: {task}}}}}
+"
+            ));
+            crate::checks::run(&evidence).findings.len()
+        };
+        assert_eq!((found("project"), found("other")), (1, 0));
+    }
+}

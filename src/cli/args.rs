@@ -77,6 +77,8 @@ pub enum Command {
     Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
+    /// Print the JSON Schema of the `x-envsim` settings, for editors
+    Schema,
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,6 +15,7 @@ mod logs;
 mod prod_check;
 mod project;
 mod ps;
+mod schema;
 mod source_lines;
 
 use clap::Parser;
@@ -58,6 +59,7 @@ pub fn run() -> Exit {
             Command::Logs(logs) => logs::run(&before, logs).await,
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
+            Command::Schema => schema::run(),
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

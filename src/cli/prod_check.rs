@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::{project, source_lines};
-use crate::app::{App, Mode, Probe};
+use crate::app::{App, Mode, Probe, Service};
 use crate::checks;
 use crate::dev::run::DevRun;
 use crate::engine::Engine;
@@ -19,7 +19,8 @@ use crate::evidence::{
 use crate::labels::RunKind;
 use crate::prod::files::{self, Files};
 use crate::prod::mounts;
-use crate::prod::task::{self, Task};
+use crate::prod::tasks::{self, Apps, Tasks};
+use crate::prod::{stand_in, task};
 use crate::report::{self, Report};
 use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
@@ -33,7 +34,8 @@ const REGION: &str = "us-east-1";
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
-    let prod = project::app(project, Mode::Prod, true)?;
+    let whole = project::app(project, Mode::Prod, true)?;
+    let prod = whole.deployed();
     let dev = project::app(project, Mode::Dev, false)?;
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
@@ -42,7 +44,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let sink = ui::sink(ui::Show {
         logs_to_stdout: false,
         logs: args.logs,
-        services: prod.services.keys().cloned().collect(),
+        services: whole.services.keys().cloned().collect(),
     });
     let task_id = task::new_id();
     let task_session = project::session(
@@ -58,7 +60,15 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
         cleanup::leftovers(&engine, &session.labels.filter(), "envsim prod-check").await?;
     }
 
-    let images = images(&task_session, &prod).await?;
+    let apps = Apps {
+        dev: &dev,
+        whole: &whole,
+        prod: &prod,
+    };
+    let images = images(&task_session, &prod, prod.services.values()).await?;
+    let stand_ins = stand_in::all(&dev, &prod).map_err(RunError::from)?;
+    let services = stand_ins.iter().map(|one| one.service);
+    let stand_in_images = self::images(&task_session, &dev, services).await?;
     for (service, image) in &images {
         if let Some(generated) = &image.generated {
             show_generated(&task_session, service, &generated.dockerfile);
@@ -73,7 +83,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
         }
     };
     let (seen, compared) = tokio::join!(
-        run_task(&task_session, &dev, &prod, &images, args.logs),
+        run_tasks(&task_session, apps, (&images, &stand_in_images), args.logs),
         compared
     );
     // Both runs are cleaned up before any error is told.
@@ -83,7 +93,12 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     if cancel.requested() {
         return Ok(Exit::Interrupted);
     }
+    let stand_ins = stand_in::seen(&dev, &prod);
     let report = judge(dev, prod, &images, seen, compared);
+    let report = Report {
+        stand_ins,
+        ..report
+    };
     write(&report, &args)?;
     Ok(match report.judgement.passes() {
         true => Exit::Clean,
@@ -91,9 +106,10 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     })
 }
 
-/// What the run as a task showed.
+/// What the run as tasks showed.
 struct TaskRun {
     task: TaskSeen,
+    notes: Vec<String>,
     files: Files,
     mounts: Vec<MountSeen>,
     probes: Vec<Attempt>,
@@ -105,9 +121,13 @@ struct DevSeen {
     listeners: Vec<Listener>,
 }
 
-/// Builds or finds the images of production, all at once.
-async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {
-    let all = app.services.values().map(|service| async move {
+/// Builds or finds the images of `services`, all at once.
+async fn images(
+    session: &Session,
+    app: &App,
+    services: impl Iterator<Item = &Service>,
+) -> Result<IndexMap<String, Image>, RunError> {
+    let all = services.map(|service| async move {
         let image = image::ensure(session, app, service, Want::SelfContained).await?;
         Ok::<_, RunError>((service.name.clone(), image))
     });
@@ -125,13 +145,13 @@ fn show_generated(session: &Session, service: &str, dockerfile: &str) {
     session.emit(Event::Note(text));
 }
 
-async fn run_task(
+async fn run_tasks(
     session: &Session,
-    dev: &App,
-    prod: &App,
-    images: &IndexMap<String, Image>,
+    apps: Apps<'_>,
+    (images, stand_ins): (&IndexMap<String, Image>, &IndexMap<String, Image>),
     show_logs: bool,
 ) -> Result<TaskRun, RunError> {
+    let (dev, prod) = (apps.dev, apps.prod);
     // The disk is read while the engine starts containers.
     let (dev_copy, prod_copy, images_copy) = (dev.clone(), prod.clone(), images.clone());
     let looking =
@@ -140,23 +160,34 @@ async fn run_task(
         .iter()
         .find_map(|name| std::env::var(name).ok());
     let region = region.unwrap_or_else(|| REGION.to_owned());
-    let task = Task::start(session, prod, images, region, show_logs).await?;
+    let parts = tasks::parts(prod);
+    let tasks = Tasks::create(
+        session,
+        apps,
+        &parts,
+        (images, stand_ins),
+        &region,
+        show_logs,
+    )
+    .await?;
     let files = looking.await.unwrap_or_else(|error| Files {
         unreadable: vec![format!("the scan of the files broke off: {error}")],
         ..Files::default()
     });
     let mut compared = files.mounts.clone();
+    let containers = tasks.containers();
     let confirming = mounts::confirm(
         &session.engine,
         &prod.directory,
-        task.containers(),
+        &containers,
         images,
         &mut compared,
     );
-    let ((), running) = tokio::join!(confirming, task.run());
+    let ((), running) = tokio::join!(confirming, tasks.run());
     running?;
-    let targets = task.targets().await?;
-    let probes = probe::run_all(session, &prod.probes, &targets, &|_| task.over()).await;
+    let targets = tasks.targets().await?;
+    let gone = |service: &str| tasks.over(service);
+    let probes = probe::run_all(session, &prod.probes, &targets, &gone).await;
     let passed = prod
         .probes
         .iter()
@@ -164,17 +195,43 @@ async fn run_task(
         .filter(|(_, attempt)| attempt.passed);
     let vouched: Vec<String> = passed.map(|(probe, _)| probe.service.clone()).collect();
     tokio::select! {
-        () = task.settle(&vouched) => {}
+        () = tasks.settle(&vouched) => {}
         () = session.cancel.wait() => {}
     }
-    let task = task.finish().await?;
+    let seen = tasks.finish().await?;
+    let notes = seen.iter().map(|(name, task)| note(name, task, seen.len()));
+    let notes = notes.collect();
+    let task = together(seen);
     mounts::join_logs(&mut compared, &task);
     Ok(TaskRun {
         task,
+        notes,
         files,
         mounts: compared,
         probes,
     })
+}
+
+/// How one of `count` tasks was run, in a sentence.
+fn note(name: &str, task: &TaskSeen, count: usize) -> String {
+    let id = &task.id[..8.min(task.id.len())];
+    let named = match count {
+        1 => String::new(),
+        _ => format!(" `{name}`"),
+    };
+    format!("task {id}{named} at {}: {}", task.address, task.limits)
+}
+
+/// What was seen of all tasks.
+fn together(seen: Vec<(String, TaskSeen)>) -> TaskSeen {
+    let mut seen = seen.into_iter().map(|(_, task)| task);
+    let mut all = seen.next().unwrap_or_default();
+    for other in seen {
+        all.containers.extend(other.containers);
+        all.lookups.extend(other.lookups);
+        all.stopped_reason = all.stopped_reason.or(other.stopped_reason);
+    }
+    all
 }
 
 /// The images of the dev run. One that both runs build from the same things is built once.
@@ -280,12 +337,6 @@ fn judge(
             prod: seen.probes.get(index).cloned(),
         });
     let probes = probes.collect();
-    let notes = vec![format!(
-        "task {} at {}: {}",
-        &seen.task.id[..8.min(seen.task.id.len())],
-        seen.task.address,
-        seen.task.limits
-    )];
     let evidence = Evidence {
         probes,
         images: images
@@ -305,7 +356,8 @@ fn judge(
     Report {
         app: evidence.prod.name.clone(),
         judgement,
-        notes,
+        notes: seen.notes,
+        stand_ins: Vec::new(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::args;
 use super::exit::{Failure, print};
+use super::source_lines;
 use crate::app::load::load;
-use crate::app::{App, Level, Mode, Problem};
+use crate::app::{App, Level, Mode, Problem, Problems};
+use crate::checks::ignore;
 use crate::compose::Options;
 use crate::compose::disk::Files;
 use crate::engine::Engine;
@@ -41,8 +43,15 @@ pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failu
     if warn {
         print(&loaded.problems);
     }
-    start::order(&loaded.app)?;
-    Ok(loaded.app)
+    let checked = ignore::known(&loaded.app.ignore)
+        .and_then(|()| start::order(&loaded.app).map_err(Problems::from));
+    match checked {
+        Ok(_) => Ok(loaded.app),
+        Err(mut problems) => {
+            source_lines::fill_problems(&mut problems, &loaded.app.directory);
+            Err(problems.into())
+        }
+    }
 }
 
 /// A session of `run` for the project `name`.

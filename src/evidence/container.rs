@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Lookup;
 
-/// The run of the whole app as one task.
+/// The run of the whole app as its tasks; of several, the id, address and limits are the first one's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskSeen {
     /// 32 hexadecimal digits, as ECS gives them.
@@ -19,6 +19,21 @@ pub struct TaskSeen {
     pub limits: String,
     /// The reason the task ended by itself, in ECS's words; none when envsim stopped it.
     pub stopped_reason: Option<String>,
+}
+
+/// A managed service of production, and what stood in for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandInSeen {
+    /// Service.
+    pub service: String,
+    /// Its name in production.
+    pub host: String,
+    /// Its port in production, when the file names one.
+    pub port: Option<u16>,
+    /// What it is, in the user's words.
+    pub reason: Option<String>,
+    /// False when dev has no such service, so that nothing answered.
+    pub ran: bool,
 }
 
 /// One container of the task.

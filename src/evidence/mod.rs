@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
-pub use container::{ContainerEnd, ContainerSeen, TaskSeen};
+pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};

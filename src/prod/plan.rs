@@ -5,6 +5,7 @@
 //! limit on the parent cgroup).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
@@ -20,6 +21,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(120);
 const RESOLV_DIR: &str = "/resolv";
 /// Where the holder sees the host's cgroups.
 const CGROUP_DIR: &str = "/cgroup";
+/// The smallest weight that the kernel takes.
+const LEAST_SHARES: i64 = 2;
 /// The holder needs 1 to 7 MiB.
 const HOLDER_MEMORY: i64 = 16 << 20;
 
@@ -77,6 +80,26 @@ pub struct Holder {
     pub limited: bool,
 }
 
+/// What a task has around it.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Every name by which a service is reached in dev.
+    pub denied: Vec<String>,
+    /// Hosts of production that a stand-in answers for, in the order of the stand-ins.
+    pub hosts: Vec<String>,
+}
+
+impl Surroundings {
+    /// Of the whole app as production has it, where stand-ins answer for `hosts`.
+    pub fn new(whole: &App, hosts: Vec<String>) -> Self {
+        let names = whole.host_names().into_iter();
+        Self {
+            denied: names.map(|(name, _)| name).collect(),
+            hosts,
+        }
+    }
+}
+
 /// Everything that is fixed before the first container of a task is made.
 #[derive(Clone, Debug)]
 pub struct TaskPlan {
@@ -94,14 +117,21 @@ pub struct TaskPlan {
     pub limits: Limits,
     /// The size.
     pub size: TaskSize,
+    /// Names of the dev environment, of all tasks and of what is external.
+    pub denied: Vec<String>,
+    /// Names that production knows, with the addresses of their stand-ins in this network.
+    pub answers: Vec<(String, Ipv4Addr)>,
     /// Loopback address that each service's resolver asks, so that the asker is known.
     pub askers: BTreeMap<String, String>,
 }
 
 impl TaskPlan {
-    /// Hands out an address to each service and names to the task's own things.
+    /// Hands out an address to each service and each stand-in, and names to the task's own things.
+    ///
+    /// `app` is this task's part of the app; `surroundings` are what it shares with others.
     pub fn new(
         app: &App,
+        surroundings: &Surroundings,
         labels: Labels,
         network: TaskNetwork,
         region: String,
@@ -115,10 +145,17 @@ impl TaskPlan {
             network_name: labels.name("network"),
             resolv_volume: labels.name("resolv"),
             labels,
-            network,
             region,
             limits,
             size: app.task,
+            denied: surroundings.denied.clone(),
+            answers: surroundings
+                .hosts
+                .iter()
+                .cloned()
+                .zip(network.neighbours())
+                .collect(),
+            network,
             askers,
         }
     }
@@ -131,14 +168,17 @@ impl TaskPlan {
         flag("--hostname", host_name.clone());
         flag("--address", self.network.address.to_string());
         flag("--search", search_domain(&self.region));
-        for (name, _) in app.host_names() {
+        for name in &self.denied {
             // A name that DNS cannot carry is never asked for.
             if name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
             {
-                flag("--deny", name);
+                flag("--deny", name.clone());
             }
+        }
+        for (name, address) in &self.answers {
+            flag("--answer", format!("{name}={address}"));
         }
         flag("--resolv-dir", RESOLV_DIR.to_owned());
         for (service, address) in &self.askers {
@@ -225,14 +265,20 @@ impl TaskPlan {
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
         made.cap_add
             .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        if let Some(written) = &service.task_memory {
+            made.memory = Some(i64::from(written.value) << 20);
+        }
         match &self.limits {
             Limits::Cgroup { parent, .. } if holder.limited => {
-                made.cgroup_parent = Some(parent.clone())
+                made.cgroup_parent = Some(parent.clone());
+                made.cpu_shares = Some(shares(service.task_cpu.as_deref().copied()));
             }
             _ => {
                 let task = i64::from(self.size.memory) << 20;
                 made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
                 made.nano_cpus = Some(i64::from(self.size.cpu) * 1_000_000_000 / 1024);
+                // Beside containers that are not of the task, so nobody gets less than usual.
+                made.cpu_shares = service.task_cpu.as_deref().map(|cpu| shares(Some(*cpu)));
             }
         }
         made
@@ -268,6 +314,13 @@ impl TaskPlan {
     pub fn volume(&self, source: &str) -> String {
         self.labels.name(&format!("volume-{source}"))
     }
+}
+
+/// CPU units of a container are the weight of its part while the task's processors are all in use:
+/// shares inside the task's cgroup. "Null, zero, and CPU values of 1 are passed to Docker as 2 CPU
+/// shares" (ContainerDefinition, `cpu`).
+fn shares(cpu: Option<u32>) -> i64 {
+    i64::from(cpu.unwrap_or_default()).max(LEAST_SHARES)
 }
 
 /// Container ports that are published: those of the services and those that probes ask.
@@ -311,30 +364,14 @@ fn health(app: &App, service: &Service, written: Option<Health>) -> Option<Healt
     if written.is_some() {
         return written;
     }
-    let awaited = waits_for(app, &service.name, Condition::Healthy);
+    let awaited = app
+        .waiting_for(&service.name, Condition::Healthy)
+        .next()
+        .is_some();
     (!awaited).then(|| Health {
         test: vec!["NONE".to_owned()],
         ..Health::default()
     })
-}
-
-fn waits_for(app: &App, name: &str, condition: Condition) -> bool {
-    app.services.values().any(|other| {
-        other
-            .depends_on
-            .iter()
-            .any(|dependency| dependency.service.value == name && dependency.condition == condition)
-    })
-}
-
-/// Whether the task ends when the container does. True by default, as on ECS; a container that
-/// others wait for to complete must not be essential ("A dependency container with SUCCESS or
-/// COMPLETE condition cannot be an essential container").
-pub fn essential(app: &App, service: &Service) -> bool {
-    match &service.essential {
-        Some(written) => written.value,
-        None => !waits_for(app, &service.name, Condition::Completed),
-    }
 }
 
 /// The essential services that nothing speaks for: no probe of theirs passed, and none that depends
@@ -355,7 +392,7 @@ pub fn unvouched(app: &App, vouched: &[String]) -> Vec<String> {
     let essential = app
         .services
         .values()
-        .filter(|service| essential(app, service));
+        .filter(|service| app.essential(service));
     let names = essential.map(|service| service.name.clone());
     names.filter(|name| !sure.contains(name)).collect()
 }
@@ -386,7 +423,10 @@ mod tests {
         };
         let limits = Limits::choose("0123456789abcdef", "cgroupfs", false);
         let network = free_range(&[], 1).expect("a free range");
-        TaskPlan::new(app, labels, network, "eu-west-1".to_owned(), limits)
+        let hosts = vec!["orders.example.com".to_owned()];
+        let surroundings = Surroundings::new(app, hosts);
+        let region = "eu-west-1".to_owned();
+        TaskPlan::new(app, &surroundings, labels, network, region, limits)
     }
 
     fn holder(limited: bool) -> Holder {
@@ -458,7 +498,7 @@ volumes: {data: {}}
     #[test]
     fn every_container_is_essential_but_those_that_must_complete() {
         let app = app_for(SHOP, Mode::Prod);
-        let essential = |name: &str| essential(&app, &app.services[name]);
+        let essential = |name: &str| app.essential(&app.services[name]);
         assert!(essential("web") && essential("db"));
         assert!(!essential("setup"));
     }
@@ -474,9 +514,34 @@ volumes: {data: {}}
                 .all(|port| port.host_ip.as_deref() == Some("127.0.0.1"))
         );
         let command = holder.command.unwrap().join(" ");
-        for name in ["--deny web", "--deny db", "--deny setup"] {
+        for name in [
+            "--deny web",
+            "--deny db",
+            "--deny setup",
+            "--answer orders.example.com=10.",
+        ] {
             assert!(command.contains(name), "{command}");
         }
+    }
+
+    #[test]
+    fn a_container_has_the_limits_of_its_own_within_those_of_the_task() {
+        let app = app_for(
+            "services:
+  web: {image: web, mem_limit: 64m, x-envsim: {cpu: 256, memory: 512}}
+  db: {image: db, mem_limit: 64m}
+",
+            Mode::Prod,
+        );
+        let plan = plan(&app);
+        let limits = |name: &str, limited: bool| {
+            let made = plan.container(&app, &app.services[name], "x", &[], &holder(limited));
+            (made.memory.map(|bytes| bytes >> 20), made.cpu_shares)
+        };
+        assert_eq!(limits("web", true), (Some(512), Some(256)));
+        assert_eq!(limits("web", false), (Some(512), Some(256)));
+        assert_eq!(limits("db", true), (Some(64), Some(2)));
+        assert_eq!(limits("db", false), (Some(64), None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use super::plan::{self, Limits, TaskPlan};
+use super::plan::{self, Limits, Surroundings, TaskPlan};
 use crate::app::App;
 use crate::engine::{EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
@@ -64,15 +64,28 @@ pub struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// Makes the task and starts its containers in ECS's order. Returns when each of them runs or
-    /// has ended, or when an essential one has.
+    /// Makes the task's network and fixes what it is made of.
     ///
     /// What was made carries the session's labels; the caller removes it, also after an error.
-    pub async fn start(
+    pub async fn plan(
+        session: &Session,
+        app: &App,
+        surroundings: &Surroundings,
+        region: String,
+    ) -> Result<TaskPlan, RunError> {
+        agent::ensure(session).await?;
+        let id = session.labels.task.clone().unwrap_or_default();
+        let info = session.engine.info().await?;
+        let limits = Limits::choose(&id, &info.cgroup_driver, info.rootless);
+        make_network(session, app, surroundings, region, limits).await
+    }
+
+    /// Makes the task's holder and its containers, none of them started yet.
+    pub async fn create(
         session: &Session,
         app: &'a App,
+        plan: TaskPlan,
         images: &IndexMap<String, Image>,
-        region: String,
         show_logs: bool,
     ) -> Result<Self, RunError> {
         let image_has = |name: &str| {
@@ -80,11 +93,6 @@ impl<'a> Task<'a> {
             image.is_some_and(|image| image.info.config.healthcheck.is_some())
         };
         start::health_checks(app, image_has).map_err(RunError::from)?;
-        agent::ensure(session).await?;
-        let id = session.labels.task.clone().unwrap_or_default();
-        let info = session.engine.info().await?;
-        let limits = Limits::choose(&id, &info.cgroup_driver, info.rootless);
-        let plan = make_network(session, app, region, limits).await?;
         let volume_labels = session.labels.of("volume", None);
         let options = BTreeMap::new();
         let volume = session
@@ -132,7 +140,8 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// Starts the containers. Separate from [`Task::start`] so that the images can be looked into
+    /// Starts the containers in ECS's order. Returns when each of them runs or has ended, or when an
+    /// essential one has. Separate from [`Task::create`] so that the images can be looked into
     /// through the containers before anything runs in them.
     pub async fn run(&self) -> Result<(), RunError> {
         self.supervisor
@@ -176,7 +185,7 @@ impl<'a> Task<'a> {
 
     fn ended(&self, states: &States) -> Option<String> {
         states.iter().find_map(|(name, state)| {
-            let essential = plan::essential(self.app, self.app.services.get(name)?);
+            let essential = self.app.essential(self.app.services.get(name)?);
             match state {
                 State::Exited { code } if essential => Some(format!(
                     "the essential container `{name}` exited with code {code}"
@@ -308,7 +317,7 @@ impl<'a> Task<'a> {
             .app
             .services
             .get(name)
-            .is_some_and(|service| plan::essential(self.app, service));
+            .is_some_and(|service| self.app.essential(service));
         ContainerSeen {
             service: name.to_owned(),
             // One that only waited is not the cause of anything.
@@ -370,6 +379,7 @@ fn lookup(question: wire::Question, count: u64) -> Lookup {
 async fn make_network(
     session: &Session,
     app: &App,
+    surroundings: &Surroundings,
     region: String,
     limits: Limits,
 ) -> Result<TaskPlan, RunError> {
@@ -382,6 +392,7 @@ async fn make_network(
         };
         let plan = TaskPlan::new(
             app,
+            surroundings,
             session.labels.clone(),
             range,
             region.clone(),

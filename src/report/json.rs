@@ -5,7 +5,8 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Report;
-use crate::finding::{Finding, NotChecked};
+use crate::evidence::StandInSeen;
+use crate::finding::{Finding, NotChecked, UnusedIgnore};
 
 /// Changes when a reader of the old form would misread the new one.
 const SCHEMA_VERSION: u32 = 1;
@@ -17,6 +18,8 @@ struct Layout<'a> {
     verdict: &'static str,
     findings: &'a [Finding],
     not_checked: &'a [NotChecked],
+    unused_ignores: &'a [UnusedIgnore],
+    stand_ins: &'a [StandInSeen],
 }
 
 /// Writes one JSON object and a newline.
@@ -31,6 +34,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         },
         findings: &report.judgement.findings,
         not_checked: &report.judgement.not_checked,
+        unused_ignores: &report.judgement.unused_ignores,
+        stand_ins: &report.stand_ins,
     };
     serde_json::to_writer_pretty(&mut *out, &layout)?;
     writeln!(out)

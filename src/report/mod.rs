@@ -5,6 +5,7 @@ pub mod json;
 
 use std::io::Write;
 
+use crate::evidence::StandInSeen;
 use crate::finding::Judgement;
 
 /// What is reported.
@@ -16,6 +17,8 @@ pub struct Report {
     pub judgement: Judgement,
     /// What was run, in sentences for people.
     pub notes: Vec<String>,
+    /// Managed services of production, and what stood in for them.
+    pub stand_ins: Vec<StandInSeen>,
 }
 
 /// How it is written.

@@ -2,6 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+/// Addresses of a /28 besides its own, the gateway's and the broadcast.
+const USABLE: u32 = 13;
+
 /// A /28 of 10.0.0.0/8 that meets none of `taken` (CIDR texts), and the address of the task in it.
 ///
 /// `seed` chooses where to look first, so that each task has a new address, as on ECS. None when
@@ -38,6 +41,15 @@ pub struct TaskNetwork {
 }
 
 impl TaskNetwork {
+    /// The other addresses that containers can have here.
+    pub fn neighbours(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let gateway = u32::from(self.gateway);
+        let own = self.address;
+        (gateway + 1..=gateway + USABLE)
+            .map(Ipv4Addr::from)
+            .filter(move |address| *address != own)
+    }
+
     /// The private DNS name that ECS gives the task: `ip-10-1-2-3.REGION.compute.internal`.
     pub fn host_name(&self, region: &str) -> String {
         let [a, b, c, d] = self.address.octets();
@@ -79,6 +91,16 @@ mod tests {
             let address = u32::from(network.address);
             assert!(first < address && address < last);
         }
+    }
+
+    #[test]
+    fn the_neighbours_of_a_task_are_in_its_network_and_are_not_it() {
+        let network = free_range(&[], 5 << 32).expect("a free range");
+        let neighbours: Vec<Ipv4Addr> = network.neighbours().collect();
+        let (_, last) = range_of(&network.subnet).unwrap();
+        assert_eq!(neighbours.len(), 12);
+        assert!(!neighbours.contains(&network.address) && !neighbours.contains(&network.gateway));
+        assert!(neighbours.iter().all(|one| u32::from(*one) < last));
     }
 
     #[test]

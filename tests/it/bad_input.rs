@@ -93,6 +93,26 @@ fn a_task_size_that_fargate_lacks_is_shown_with_those_it_has() {
 }
 
 #[test]
+fn an_unknown_rule_in_ignore_is_shown_with_the_one_that_was_meant() {
+    refuses_compose(
+        "x-envsim:\n  ignore:\n    - rule: port-clsh\n      reason: x\nservices: {web: {image: debian}}\n",
+        &[
+            "compose.yaml:3:13",
+            "- rule: port-clsh",
+            "did you mean `port-clash`?",
+        ],
+    );
+}
+
+#[test]
+fn a_launch_type_in_lower_case_is_shown_as_aws_writes_it() {
+    refuses_compose(
+        "x-envsim: {launch_type: fargate}\nservices: {web: {image: debian}}\n",
+        &["compose.yaml:1:25", "did you mean `FARGATE`?"],
+    );
+}
+
+#[test]
 fn a_port_out_of_range_is_shown() {
     refuses_compose(
         "services:\n  web:\n    image: debian\n    ports: ['80800:80']\n",

@@ -15,3 +15,4 @@ mod no_engine;
 mod robust;
 mod support;
 mod task;
+mod tasks;

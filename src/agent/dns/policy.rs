@@ -30,6 +30,7 @@ pub struct Policy {
     /// With the dot in front.
     search: String,
     deny: Vec<String>,
+    answers: Vec<(String, Ipv4Addr)>,
 }
 
 impl Policy {
@@ -41,7 +42,14 @@ impl Policy {
             reverse: format!("{d}.{c}.{b}.{a}.in-addr.arpa"),
             search: format!(".{}", search.to_ascii_lowercase()),
             deny: deny.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            answers: Vec::new(),
         }
+    }
+
+    /// With names that production knows and the addresses of what stands in for them here.
+    pub fn with_answers(mut self, answers: &[(String, Ipv4Addr)]) -> Self {
+        self.answers = answers.to_vec();
+        self
     }
 
     /// The name as the program most likely gave it: libraries append the search domain to short names,
@@ -64,7 +72,11 @@ impl Policy {
         if name == self.reverse {
             return Ruling::Answer(self.pointer(record_type));
         }
-        if self.is_denied(self.as_given(name)) {
+        let given = self.as_given(name);
+        if let Some((_, address)) = self.answers.iter().find(|(known, _)| known == given) {
+            return Ruling::Answer(address_record(record_type, (*address).into()));
+        }
+        if self.is_denied(given) {
             return Ruling::Deny;
         }
         if name == "localhost" {
@@ -192,6 +204,29 @@ mod tests {
             &["MongoDB".into()],
         );
         assert_eq!(policy.rule("mongodb", RecordType::A), Ruling::Deny);
+    }
+
+    #[test]
+    fn a_name_of_production_has_the_address_of_its_stand_in() {
+        let address = Ipv4Addr::new(10, 1, 2, 4);
+        let answers = ["orders.example.com", "orders"].map(|name| (name.to_owned(), address));
+        let policy = policy().with_answers(&answers);
+        let answer = Ruling::Answer(Some(Record::Address(address.into())));
+        for name in [
+            "orders.example.com",
+            "orders",
+            "orders.eu-west-1.compute.internal",
+        ] {
+            assert_eq!(policy.rule(name, RecordType::A), answer, "{name}");
+        }
+        assert_eq!(
+            policy.rule("orders.example.com", RecordType::AAAA),
+            Ruling::Answer(None)
+        );
+        assert_eq!(
+            policy.rule("more.orders.example.com", RecordType::A),
+            Ruling::Forward
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Node, extension, file, service};
-use crate::app::{App, Mode, Problems, TaskSize};
+use crate::app::{App, LaunchType, Mode, Problems, TaskSize};
 use crate::compose::{Project, normal};
 
 /// Reads a resolved project into an [`App`], as the runs of `mode` use it.
@@ -21,7 +21,10 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
         networks: resources(&normal, "networks", cx),
         volumes: resources(&normal, "volumes", cx),
         task: TaskSize::default(),
+        launch_type: LaunchType::default(),
         probes: Vec::new(),
+        ignore: Vec::new(),
+        elsewhere: IndexMap::new(),
     };
     fixed_names(&mut app);
     let secrets = extension::build_secrets(root);
@@ -51,12 +54,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
             ),
         });
     }
-    if let Some(node) = root.get("x-envsim") {
-        extension::top_level(node, &mut app, cx);
-    }
-    if app.probes.is_empty() {
-        app.probes = extension::inferred_probes(&app);
-    }
+    extension::of_project(project, &mut app, mode, cx);
     app
 }
 

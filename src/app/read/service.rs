@@ -152,6 +152,10 @@ impl Reading<'_> {
             settings,
             keys: keys(node),
             essential: None,
+            task: None,
+            task_cpu: None,
+            task_memory: None,
+            external: None,
             prod: ProdOverrides::default(),
         };
         if let Some(extension) = node.get("x-envsim") {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::app::{Place, Service};
 use crate::checks::Rule;
-use crate::checks::words::{TASK_LOOPBACK, failed_lookups, lookup_sentence};
+use crate::checks::words::{TASK_LOOPBACK, elsewhere, failed_lookups, lookup_sentence};
 use crate::evidence::Evidence;
 use crate::finding::{Finding, RuleInfo, Severity};
 use crate::mask::mask;
@@ -133,8 +133,10 @@ fn finding(
         "{} of `{}` names `{host}` as a host in production too, and no container of an ECS task can resolve it",
         candidate.what, service.name
     );
+    let address = elsewhere(evidence, &[&service.name], target)
+        .unwrap_or_else(|| format!("for `{target}` in the same task the host is {TASK_LOOPBACK}"));
     let help = format!(
-        "give the production value under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`; for `{target}` in the same task the host is {TASK_LOOPBACK}",
+        "give the production value under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`; {address}",
         service.name
     );
     // A name such as `DB_PASSWORD` gives the value away as a secret, so both are masked together.

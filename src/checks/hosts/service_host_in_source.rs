@@ -9,7 +9,7 @@
 //! task.
 
 use crate::checks::Rule;
-use crate::checks::words::{TASK_LOOPBACK, failed_lookups, list, lookup_sentence};
+use crate::checks::words::{TASK_LOOPBACK, elsewhere, failed_lookups, list, lookup_sentence};
 use crate::evidence::{Evidence, HostInFile, Kind};
 use crate::finding::{Finding, RuleInfo, Severity};
 
@@ -47,10 +47,14 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
             "`{host}` is the host used when `{variable}` is not set, and no container of an ECS task can resolve it"
         ),
     };
+    let address = |loopback: &str| {
+        elsewhere(evidence, &seen.services, &seen.target)
+            .unwrap_or_else(|| format!("for `{}` in the same task {loopback}", seen.target))
+    };
     let help = match (&seen.variable, value.is_some()) {
         (None, _) => format!(
-            "read the address from an environment variable; for `{}` in the same task it is {TASK_LOOPBACK}",
-            seen.target
+            "read the address from an environment variable; {}",
+            address(&format!("it is {TASK_LOOPBACK}"))
         ),
         (Some(variable), true) => {
             format!(
@@ -58,8 +62,8 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
             )
         }
         (Some(variable), false) => format!(
-            "set `{variable}` for production under `x-envsim.prod.environment`; for `{}` in the same task the host is {TASK_LOOPBACK}",
-            seen.target
+            "set `{variable}` for production under `x-envsim.prod.environment`; {}",
+            address(&format!("the host is {TASK_LOOPBACK}"))
         ),
     };
     let mut finding = Finding::new(&INFO, message, help)

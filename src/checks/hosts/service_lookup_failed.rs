@@ -4,7 +4,7 @@
 //! name that is put together in code.
 
 use crate::checks::Rule;
-use crate::checks::words::{TASK_LOOPBACK, lookup_sentence};
+use crate::checks::words::{TASK_LOOPBACK, elsewhere, lookup_sentence};
 use crate::evidence::{Evidence, Kind, Lookup, LookupOutcome};
 use crate::finding::{Finding, RuleInfo, Severity};
 
@@ -41,9 +41,10 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
         askers.dedup();
         let message =
             format!("the running task looked up `{host}`, which exists on a Docker network only");
-        let help = format!(
-            "let the container take the address from its environment; for `{target}` in the same task the host is {TASK_LOOPBACK}"
-        );
+        let address = elsewhere(evidence, &askers, &target).unwrap_or_else(|| {
+            format!("for `{target}` in the same task the host is {TASK_LOOPBACK}")
+        });
+        let help = format!("let the container take the address from its environment; {address}");
         let mut finding = Finding::new(&INFO, message, help)
             .data("host", &*host)
             .data("target", &*target)

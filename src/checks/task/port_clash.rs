@@ -51,7 +51,7 @@ impl Claim {
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (port, services) in claims(evidence) {
+    for ((_, port), services) in claims(evidence) {
         let lost = loser(evidence, port, &services);
         // Two EXPOSE lines prove nothing: many images expose a port that the command does not use.
         let certain = services
@@ -67,15 +67,19 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
     findings
 }
 
-/// Which services claim which TCP port, and how strongly.
+/// Which services of which task claim which TCP port, and how strongly.
 ///
 /// Where the dev run shows the listening sockets, they decide: a port that is only declared and that
 /// nobody opens clashes with nothing, except that ECS refuses two port mappings of one port.
-fn claims(evidence: &Evidence) -> BTreeMap<u16, BTreeMap<String, Claim>> {
-    let mut claims: BTreeMap<u16, BTreeMap<String, Claim>> = BTreeMap::new();
+fn claims(evidence: &Evidence) -> BTreeMap<(&str, u16), BTreeMap<String, Claim>> {
+    let mut claims: BTreeMap<(&str, u16), BTreeMap<String, Claim>> = BTreeMap::new();
     let mut claim = |port: u16, service: &str, claim: Claim| {
+        // What is external has a namespace of its own.
+        let Some(deployed) = evidence.prod.services.get(service) else {
+            return;
+        };
         let known = claims
-            .entry(port)
+            .entry((evidence.prod.task_name(deployed), port))
             .or_default()
             .entry(service.to_owned())
             .or_insert(claim);

@@ -1,0 +1,283 @@
+//! Task names, launch types and sizes, of tasks and of containers.
+//!
+//! Sources: "Amazon ECS task definition parameters" and the API's `RegisterTaskDefinition` and
+//! `ContainerDefinition` (botocore `data/ecs/2014-11-13/service-2.json`).
+
+use crate::app::read::{Context, Node};
+use crate::app::{App, At, Condition, LaunchType, Service, TaskSize};
+use crate::compose::nearest;
+
+/// `family`: "Up to 255 letters (both uppercase and lowercase letters), numbers, underscores, and
+/// hyphens are allowed" (RegisterTaskDefinition).
+const LONGEST_NAME: usize = 255;
+/// "The Docker 20.10.0 or later daemon reserves a minimum of 6 MiB of memory for a container. So,
+/// don't specify less than 6 MiB" (ContainerDefinition, `memory`).
+const LEAST_MEMORY: u32 = 6;
+/// "Supported values are between 128 CPU units (0.125 vCPUs) and 196608 CPU units (192 vCPUs)", on
+/// EC2 and EXTERNAL (RegisterTaskDefinition, `cpu`).
+const FREE_CPU: std::ops::RangeInclusive<u32> = 128..=196_608;
+
+/// `cpu` and `memory` of the top level.
+pub struct Written {
+    /// CPU units of a task.
+    pub cpu: Option<At<u32>>,
+    /// MiB of a task.
+    pub memory: Option<At<u32>>,
+}
+
+/// The name of a task.
+pub fn name(node: &Node, cx: &mut Context) -> Option<At<String>> {
+    let name = cx.string_at(node, "`task`")?;
+    let valid = (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if !valid {
+        cx.error(&name.place, format!("`{}` is not a task name", name.value))
+            .help = Some("use up to 255 letters, digits, `-` and `_`".to_owned());
+        return None;
+    }
+    Some(name)
+}
+
+/// `launch_type`, as the ECS API writes it.
+pub fn launch_type(node: &Node, cx: &mut Context) -> LaunchType {
+    let names = LaunchType::ALL.map(LaunchType::as_str);
+    let text = match node.text() {
+        Some(text) if !node.is_null() => text,
+        _ => {
+            cx.wrong(
+                node,
+                "`launch_type`",
+                &format!("one of {}", names.join(", ")),
+            );
+            return LaunchType::default();
+        }
+    };
+    let known = LaunchType::ALL.into_iter().find(|one| one.as_str() == text);
+    known.unwrap_or_else(|| {
+        let message = format!("`{text}` is not a launch type");
+        let upper = text.to_ascii_uppercase();
+        cx.error(&node.place, message).help = Some(match nearest(&upper, names.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of {}", names.join(", ")),
+        });
+        LaunchType::default()
+    })
+}
+
+/// `memory` of a container.
+pub fn container_memory(node: &Node, cx: &mut Context) -> Option<At<u32>> {
+    let memory = super::number(node, "`memory`", cx)?;
+    if memory.value < LEAST_MEMORY {
+        let message = format!("a container needs {LEAST_MEMORY} MiB or more");
+        cx.error(&memory.place, message).help = Some(
+            "`memory` is in MiB: 512 for half a GiB; take it out for no limit but the task's"
+                .to_owned(),
+        );
+        return None;
+    }
+    Some(memory)
+}
+
+/// The size of each task.
+pub fn size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
+    match app.launch_type {
+        LaunchType::Fargate => fargate_size(written, cx),
+        LaunchType::Ec2 | LaunchType::External => free_size(written, app, cx),
+    }
+}
+
+/// Any size. Without one ECS limits the containers alone; what envsim takes then has room for them.
+fn free_size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
+    if let Some(cpu) = written.cpu.as_ref().filter(|cpu| !FREE_CPU.contains(cpu)) {
+        let message = format!(
+            "a task on {} has {} to {} CPU units, not {}",
+            app.launch_type.as_str(),
+            FREE_CPU.start(),
+            FREE_CPU.end(),
+            cpu.value
+        );
+        cx.error(&cpu.place, message).help = Some("1024 CPU units are one vCPU".to_owned());
+    }
+    if let Some(memory) = written.memory.as_ref().filter(|at| at.value < LEAST_MEMORY) {
+        let message = format!("a task needs {LEAST_MEMORY} MiB or more");
+        cx.error(&memory.place, message).help = Some("`memory` is in MiB".to_owned());
+    }
+    let default = TaskSize::default();
+    let largest = |of: fn(&Service) -> Option<&At<u32>>| {
+        let tasks = app.tasks();
+        let sums = tasks.values().map(|services| sum(services, of));
+        u32::try_from(sums.max().unwrap_or_default()).unwrap_or(u32::MAX)
+    };
+    TaskSize {
+        cpu: match &written.cpu {
+            Some(cpu) => cpu.value,
+            None => default
+                .cpu
+                .max(largest(|service| service.task_cpu.as_ref())),
+        },
+        memory: match &written.memory {
+            Some(memory) => memory.value,
+            None => default
+                .memory
+                .max(largest(|service| service.task_memory.as_ref())),
+        },
+    }
+}
+
+fn sum(services: &[&Service], of: fn(&Service) -> Option<&At<u32>>) -> u64 {
+    let values = services.iter().filter_map(|service| of(service));
+    values.map(|at| u64::from(at.value)).sum()
+}
+
+/// The size as written, completed to a pair that Fargate has.
+fn fargate_size(written: &Written, cx: &mut Context) -> TaskSize {
+    let default = TaskSize::default();
+    let cpu = written.cpu.as_ref().map_or(default.cpu, |cpu| cpu.value);
+    let Some(choices) = TaskSize::memory_choices(cpu) else {
+        if let Some(written) = &written.cpu {
+            cx.error(
+                &written.place,
+                format!("Fargate has no task size with {cpu} CPU units"),
+            )
+            .help = Some("one of 256, 512, 1024, 2048, 4096, 8192, 16384".to_owned());
+        }
+        return default;
+    };
+    let memory = match &written.memory {
+        None => choices[0],
+        Some(memory) => {
+            if !choices.contains(&memory.value) {
+                let list: Vec<String> = choices.iter().map(u32::to_string).collect();
+                let message = format!(
+                    "Fargate has no task size with {cpu} CPU units and {} MiB",
+                    memory.value
+                );
+                cx.error(&memory.place, message).help = Some(format!(
+                    "with {cpu} CPU units memory is one of {}",
+                    list.join(", ")
+                ));
+            }
+            memory.value
+        }
+    };
+    TaskSize { cpu, memory }
+}
+
+/// What ECS refuses when the task definitions are registered, and what it does without saying.
+pub fn check(written: &Written, app: &App, cx: &mut Context) {
+    // On EC2 a task without sizes limits nothing.
+    let fargate = app.launch_type == LaunchType::Fargate;
+    let cpu = (fargate || written.cpu.is_some()).then_some(app.task.cpu);
+    let memory = (fargate || written.memory.is_some()).then_some(app.task.memory);
+    for (task, services) in app.tasks() {
+        if let Some(memory) = memory {
+            check_memory(memory, &services, cx);
+        }
+        if let Some(cpu) = cpu {
+            check_cpu(cpu, task, &services, cx);
+        }
+        check_essential(task, &services, app, cx);
+    }
+    for service in app.services.values() {
+        check_dependencies(service, app, cx);
+    }
+}
+
+/// "The 'memory' setting for container is greater than for the task" (error of
+/// RegisterTaskDefinition).
+fn check_memory(task: u32, services: &[&Service], cx: &mut Context) {
+    for service in services {
+        if let Some(memory) = service.task_memory.as_ref().filter(|at| at.value > task) {
+            let message = format!(
+                "the container of `{}` has {} MiB and the whole task {task} MiB: ECS refuses that",
+                service.name, memory.value
+            );
+            cx.error(&memory.place, message).help =
+                Some(format!("{task} or less, or a larger `memory` of the task"));
+        }
+    }
+}
+
+/// "The sum of all container 'cpu' values cannot be greater than the task-level 'cpu' value" (error
+/// of RegisterTaskDefinition).
+fn check_cpu(limit: u32, task: &str, services: &[&Service], cx: &mut Context) {
+    let mut total = 0u64;
+    for service in services {
+        let Some(cpu) = &service.task_cpu else {
+            continue;
+        };
+        let before = total;
+        total += u64::from(cpu.value);
+        // Told once, at the container that is too much.
+        if before <= u64::from(limit) && total > u64::from(limit) {
+            let all = sum(services, |service| service.task_cpu.as_ref());
+            let message = format!(
+                "the containers of the task `{task}` have {all} CPU units together and the task {limit}: ECS refuses that"
+            );
+            cx.error(&cpu.place, message).help = Some(format!(
+                "keep the sum of all `cpu` within {limit}, or give the task more"
+            ));
+        }
+    }
+}
+
+/// "Task definition doesn't have any essential container"; "A dependency container with SUCCESS or
+/// COMPLETE condition cannot be an essential container" (errors of RegisterTaskDefinition).
+fn check_essential(task: &str, services: &[&Service], app: &App, cx: &mut Context) {
+    if !services.iter().any(|service| app.essential(service)) {
+        let written = services.iter().rev().find_map(|service| {
+            let written = service.essential.as_ref()?;
+            Some(&written.place)
+        });
+        if let Some(place) = written.or_else(|| Some(&services.first()?.place)) {
+            let message = format!(
+                "no container of the task `{task}` is essential, and ECS refuses such a task definition"
+            );
+            cx.error(place, message).help =
+                Some("make the container essential that the task is there for".to_owned());
+        }
+    }
+    for service in services {
+        let Some(written) = service.essential.as_ref().filter(|written| written.value) else {
+            continue;
+        };
+        let same_task = |other: &&Service| app.task_name(other) == task;
+        let waiting = app
+            .waiting_for(&service.name, Condition::Completed)
+            .find(same_task);
+        if let Some(other) = waiting {
+            let message = format!(
+                "`{}` waits for `{}` to complete, and ECS refuses that of an essential container",
+                other.name, service.name
+            );
+            cx.error(&written.place, message).help =
+                Some("write `essential: false`, or leave it out".to_owned());
+        }
+    }
+}
+
+/// `dependsOn` reaches the containers of the same task only; tasks start independently.
+fn check_dependencies(service: &Service, app: &App, cx: &mut Context) {
+    if service.external.is_some() {
+        return;
+    }
+    let own = app.task_name(service);
+    for dependency in &service.depends_on {
+        let Some(other) = app.services.get(&dependency.service.value) else {
+            continue;
+        };
+        let task = app.task_name(other);
+        if other.external.is_none() && task != own {
+            let message = format!(
+                "`{}` does not wait for `{}` in production: it belongs to another task (`{task}`)",
+                service.name, other.name
+            );
+            cx.warn(&dependency.service.place, message).help = Some(
+                "ECS starts tasks independently: let the program try again until it answers"
+                    .to_owned(),
+            );
+        }
+    }
+}
