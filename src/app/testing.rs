@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::{Loaded, load};
 use super::{App, Level, Mode, Problems};
-use crate::compose::Options;
 use crate::compose::disk::Disk;
+use crate::compose::{self, Options};
 
 /// Reads `text` as `compose.yaml` in `/project`.
 ///
@@ -17,16 +16,14 @@ pub fn app(text: &str) -> App {
 
 /// The same for one of the two modes.
 pub fn app_for(text: &str, mode: Mode) -> App {
-    let loaded = read(text, mode);
-    loaded.unwrap_or_else(|problems| panic!("{problems:?}")).app
+    read(text, mode)
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
+        .0
 }
 
 /// What is said of `text`: each problem as `LINE:COLUMN level: message (help)`.
 pub fn said(text: &str, mode: Mode) -> Vec<String> {
-    let problems = match read(text, mode) {
-        Ok(loaded) => loaded.problems,
-        Err(problems) => problems,
-    };
+    let problems = read(text, mode).map_or_else(|problems| problems, |(_, problems)| problems);
     let said = problems.0.iter().map(|problem| {
         let level = match problem.level {
             Level::Error => "error",
@@ -41,14 +38,16 @@ pub fn said(text: &str, mode: Mode) -> Vec<String> {
     said.collect()
 }
 
-fn read(text: &str, mode: Mode) -> Result<Loaded, Problems> {
+fn read(text: &str, mode: Mode) -> Result<(App, Problems), Problems> {
     let options = Options {
         files: vec!["compose.yaml".into()],
         working_directory: "/project".into(),
         drops_unused: false,
         ..Options::default()
     };
-    load(&options, &OneFile(text), mode)
+    let (project, mut cx) = compose::load(&options, &OneFile(text))?;
+    let app = super::read::app(&project, mode, &mut cx);
+    super::read::checked(app, cx)
 }
 
 /// A disk with nothing but `/project/compose.yaml`.

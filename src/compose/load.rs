@@ -202,7 +202,10 @@ impl<'a> Loading<'a> {
         let active = self.active_profiles();
         let mut document = self.reader.read_main(&scope, &files)?;
         let cx = &mut self.reader.cx;
-        validate::validate_values(&document, cx);
+        // A variable's value is not known to be a size or a duration.
+        if self.options.interpolates {
+            validate::validate_values(&document, cx);
+        }
         let services = document.get("services").and_then(Node::as_mapping);
         if document.as_mapping().is_none_or(<[_]>::is_empty) {
             let message = format!("the Compose file `{}` is empty", files[0].display());

@@ -55,5 +55,6 @@ pub use normalize::PASSED_THROUGH;
 pub use place::{At, Place};
 pub use problem::{Level, Problem, Problems};
 pub use select::Disabled;
+pub use spec::text::words;
 pub use variables::{FROM_ENV_FILE, pairs};
 pub use yaml::{parse, parse_all};

@@ -67,7 +67,11 @@ fn port(node: &Node, what: &str, cx: &mut Context) -> Option<u16> {
 /// Notes a service that is not there, with the one that was meant. One of a profile that is not
 /// active is there in the file.
 fn unknown_service(name: &At<String>, owner: &str, project: &Project, app: &App, cx: &mut Context) {
-    if project.disabled.iter().any(|one| one.name == name.value) {
+    if project
+        .disabled
+        .iter()
+        .any(|other| other.name == name.value)
+    {
         let message = format!(
             "{owner} names `{}`, which is in a profile that is not active",
             name.value

@@ -96,7 +96,7 @@ impl Context {
         let place = node.place.clone();
         let value = match &node.value {
             _ if node.is_null() => return None,
-            Value::Scalar(text, _) => match shlex::split(text) {
+            Value::Scalar(text, _) => match crate::compose::words(text) {
                 Some(words) => words,
                 None => {
                     self.error(&place, format!("{what} has a quote that is not closed"));
