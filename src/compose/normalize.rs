@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::canonical::change;
 use super::defaults::items;
-use super::unique::section;
+use super::unique::{containers, section};
 use super::volume::clean;
 use super::{Context, Node, Place, Value, merge};
 
@@ -23,7 +23,7 @@ pub fn normalize(
 ) {
     networks(document);
     fill_empty(document);
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         of_service(service, environment, cx);
     }
     for key in ["networks", "volumes", "configs", "secrets"] {
@@ -54,7 +54,7 @@ pub fn fill_empty(document: &mut Node) {
 /// A service without networks is on the network `default`, which exists when it is used.
 fn networks(document: &mut Node) {
     let mut used_at: Option<Place> = None;
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         if service.get("provider").is_some() || service.get("network_mode").is_some() {
             continue;
         }

@@ -43,6 +43,12 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
         let service = reading.read(node, settings, cx);
         app.services.insert(name.to_owned(), service);
     }
+    if let Some(jobs) = root.get("jobs").filter(|jobs| jobs.as_mapping().is_some()) {
+        cx.warn(
+            &jobs.place,
+            "`jobs` are not run: neither run has a scheduler",
+        );
+    }
     if app.services.is_empty() && !cx.problems.any_error() {
         let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();
         let problem = cx.error(&root.place, "the project has no services to run");
