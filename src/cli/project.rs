@@ -1,5 +1,7 @@
 //! From the project flags to an app and a session.
 
+use std::io::Read;
+
 use super::args;
 use super::exit::{Failure, print};
 use super::source_lines;
@@ -7,7 +9,7 @@ use crate::app::load::load;
 use crate::app::{App, Level, Mode, Problem, Problems};
 use crate::checks::ignore;
 use crate::compose::Options;
-use crate::compose::disk::Files;
+use crate::compose::disk::{Files, MAX_BYTES};
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
@@ -22,7 +24,12 @@ pub fn options(project: &args::Project) -> Result<Options, Failure> {
             "change to another one",
         )
     })?;
+    let standard_input = match project.file.iter().any(|file| file.as_os_str() == "-") {
+        true => Some(read_standard_input()?),
+        false => None,
+    };
     Ok(Options {
+        standard_input,
         files: project.file.clone(),
         project_name: project.project_name.clone(),
         project_directory: project.project_directory.clone(),
@@ -34,6 +41,24 @@ pub fn options(project: &args::Project) -> Result<Options, Failure> {
             .collect(),
         ..Options::default()
     })
+}
+
+/// The Compose file `-`.
+fn read_standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text);
+    let problem = match read {
+        Ok(length) if length as u64 <= MAX_BYTES => return Ok(text),
+        Ok(_) => format!("it has more than {MAX_BYTES} bytes"),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage(
+        format!("cannot read the Compose file from standard input: {problem}"),
+        "name a file with `-f`",
+    ))
 }
 
 /// Reads the project for `mode` and checks that its services can be ordered. Warnings are printed

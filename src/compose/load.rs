@@ -119,7 +119,12 @@ pub fn load(options: &Options, disk: &dyn Disk) -> Result<(Project, Context), Pr
     let cx = loading.reader.cx;
     match project {
         Ok(project) if !cx.problems.any_error() => Ok((project, cx)),
-        _ => Err(cx.problems),
+        _ => {
+            let mut problems = cx.problems;
+            // What has no place concerns everything and stands first.
+            problems.0.sort_by(|a, b| a.place.cmp(&b.place));
+            Err(problems)
+        }
     }
 }
 
@@ -205,6 +210,9 @@ impl<'a> Loading<'a> {
         // A variable's value is not known to be a size or a duration.
         if self.options.interpolates {
             validate::validate_values(&document, cx);
+        }
+        if cx.problems.any_error() {
+            return Err(Stop);
         }
         let services = document.get("services").and_then(Node::as_mapping);
         if document.as_mapping().is_none_or(<[_]>::is_empty) {

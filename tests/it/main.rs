@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bad_run;
+mod config;
 mod dev;
 mod dev_order;
 mod dev_watch;
