@@ -213,7 +213,7 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
         return;
     };
     let mut long = Vec::with_capacity(items.len());
-    for item in std::mem::take(items) {
+    for item in items.clone() {
         let text = match &item.value {
             Value::Scalar(text, Kind::Text | Kind::Int) => text,
             _ => {
@@ -223,7 +223,8 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
         };
         match port::long_forms(text, &item.place) {
             Ok(forms) => long.extend(forms),
-            Err(_) if !exact => long.push(item),
+            // One entry that cannot be read keeps the whole list as it is.
+            Err(_) if !exact => return,
             Err(message) => {
                 cx.error(&item.place, message).help =
                     Some("the short form is `[[IP:]HOST:]CONTAINER[/PROTOCOL]`".to_owned());

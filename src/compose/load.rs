@@ -144,7 +144,11 @@ pub fn project_variables(
     let files = loading.files.clone();
     let scope = loading.scope();
     match loading.reader.read_main(&scope, &files) {
-        Ok(document) => Ok(interpolate::variables(&document)),
+        Ok(mut document) => {
+            // The name is settled before anything else is read.
+            document.remove("name");
+            Ok(interpolate::variables(&document))
+        }
         Err(Stop) => Err(loading.reader.cx.problems),
     }
 }
