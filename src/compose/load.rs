@@ -234,7 +234,13 @@ impl<'a> Loading<'a> {
         profiles.dedup();
         document.set("name", Node::string(&*name, &document.place.clone()));
         if self.options.normalizes {
-            normalize::normalize(&mut document, &name, &self.environment, cx);
+            // With variables left as they are, names without a value are left alone too.
+            let none = HashMap::new();
+            let environment = match self.options.interpolates {
+                true => &self.environment,
+                false => &none,
+            };
+            normalize::normalize(&mut document, &name, environment, cx);
         }
         let mut project = Project {
             name,

@@ -9,7 +9,7 @@ use super::canonical::change;
 use super::defaults::items;
 use super::unique::{containers, section};
 use super::volume::clean;
-use super::{Context, Node, Place, Value, merge};
+use super::{Context, Kind, Node, Place, Value, merge};
 
 /// The tag of a value that came out of the shell or `.env` for a variable passed through by name.
 pub const PASSED_THROUGH: &str = "passed-through";
@@ -212,7 +212,10 @@ fn resolve(variables: Node, environment: &HashMap<String, String>, keep: bool) -
                 }
                 true
             });
-            Value::Sequence(items)
+            match items.is_empty() {
+                true => Value::Scalar(String::new(), Kind::Null),
+                false => Value::Sequence(items),
+            }
         }
         scalar => scalar,
     };
