@@ -12,7 +12,7 @@ pub struct Context {
     path: Arc<str>,
     lines: HashMap<Arc<str>, Vec<String>>,
     /// Which problem was told of a place.
-    told: HashMap<(Level, Place), usize>,
+    told: HashMap<(Place, String), usize>,
     /// Takes the advice of a problem that was told before.
     repeated: Problem,
     /// What was found.
@@ -75,7 +75,12 @@ impl Context {
     /// One mistake is told once: a file is checked again with every file that is laid over it, and
     /// what is no number is neither a whole one nor one within bounds.
     fn add(&mut self, level: Level, place: &Place, message: String) -> &mut Problem {
-        let known = self.told.entry((level, place.clone()));
+        // Several variables of one text can be unset: warnings differ by what they say.
+        let word = match level {
+            Level::Error => String::new(),
+            Level::Warning => message.clone(),
+        };
+        let known = self.told.entry((place.clone(), word));
         if let Entry::Occupied(known) = &known {
             let at = *known.get();
             self.repeated = self.problems.0[at].clone();
