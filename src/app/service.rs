@@ -109,10 +109,21 @@ pub struct Service {
     pub settings: Settings,
     /// Where each key is written.
     pub keys: IndexMap<String, Place>,
+    /// Which of several containers of one service this is, where it is not the first.
+    pub replica: Option<Replica>,
     /// `x-envsim.essential`, as written.
     pub essential: Option<At<bool>>,
     /// `x-envsim.prod`.
     pub prod: ProdOverrides,
+}
+
+/// A further container of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The service.
+    pub of: String,
+    /// From 2: the first is the service itself.
+    pub number: u32,
 }
 
 /// One entry of `depends_on`.

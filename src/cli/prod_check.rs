@@ -10,7 +10,8 @@ use super::exit::{Exit, Failure};
 use super::{project, source_lines};
 use crate::app::{App, Mode, Probe};
 use crate::checks;
-use crate::dev::run::DevRun;
+use crate::dev::run::{self as dev_run, DevRun};
+use crate::dev::{Ground, scale};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::evidence::{
@@ -37,6 +38,10 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let dev = project::app(project, Mode::Dev, false)?;
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
+    let ground = dev_run::ground(&engine).await?;
+    if !args.no_compare {
+        project::check_dev(&dev, &ground, true)?;
+    }
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {
@@ -67,7 +72,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let compared = async {
         match args.no_compare {
             true => Ok(None),
-            false => run_dev(&dev_session, &dev, (&prod, &images), args.logs)
+            false => run_dev(&dev_session, &dev, (&prod, &images), ground, args.logs)
                 .await
                 .map(Some),
         }
@@ -205,10 +210,12 @@ async fn run_dev(
     session: &Session,
     dev: &App,
     built: (&App, &IndexMap<String, Image>),
+    ground: Ground,
     show_logs: bool,
 ) -> Result<DevSeen, RunError> {
     let images = dev_images(session, dev, built).await?;
-    let run = DevRun::create(session, dev, &images, show_logs).await?;
+    let dev = &scale::expand(dev.clone());
+    let run = DevRun::create(session, dev, &images, ground, show_logs).await?;
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;

@@ -1,11 +1,12 @@
 //! From the project flags to an app and a session.
 
-use super::args;
 use super::exit::{Failure, print};
+use super::{args, source_lines};
 use crate::app::load::load;
-use crate::app::{App, Level, Mode, Problem};
+use crate::app::{App, Level, Mode, Problem, Problems};
 use crate::compose::Options;
 use crate::compose::disk::Files;
+use crate::dev::{Ground, check};
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
@@ -43,6 +44,24 @@ pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failu
     }
     start::order(&loaded.app)?;
     Ok(loaded.app)
+}
+
+/// Tells what the dev run on this engine does otherwise than the file says; warnings when `warn`.
+///
+/// # Errors
+/// What it cannot do at all.
+pub fn check_dev(app: &App, ground: &Ground, warn: bool) -> Result<(), Failure> {
+    let mut problems = Problems(check::problems(app, ground));
+    for problem in &mut problems.0 {
+        source_lines::fill_problem(problem, &app.directory);
+    }
+    if problems.any_error() {
+        return Err(problems.into());
+    }
+    if warn {
+        print(&problems);
+    }
+    Ok(())
 }
 
 /// A session of `run` for the project `name`.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
-use crate::engine::{ContainerSpec, Health, MountSpec, NetworkMode, Publish};
+use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish};
 use crate::labels::Labels;
 use crate::run::address::{TaskNetwork, search_domain};
 use crate::run::spec;
@@ -150,6 +150,7 @@ impl TaskPlan {
             target: RESOLV_DIR.to_owned(),
             read_only: false,
             no_copy: true,
+            subpath: None,
             labels: self.labels.of("volume", None),
         }];
         if let Limits::Cgroup { path, .. } = &self.limits {
@@ -178,9 +179,10 @@ impl TaskPlan {
             publish: ports(app).into_iter().map(publish).collect(),
             network: NetworkMode::Network {
                 name: self.network_name.clone(),
-                aliases: Vec::new(),
-                ipv4: Some(self.network.address.to_string()),
-                links: Vec::new(),
+                endpoint: Endpoint {
+                    ipv4: Some(self.network.address.to_string()),
+                    ..Endpoint::default()
+                },
             },
             mounts,
             cap_drop: vec!["ALL".to_owned()],
@@ -249,9 +251,10 @@ impl TaskPlan {
                     target: mount.target.clone(),
                     read_only: mount.read_only,
                     no_copy: !image_volumes.contains(&mount.target),
+                    subpath: None,
                     labels: self.labels.of("volume", None),
                 }),
-                MountKind::Tmpfs { size, mode } => mounts.push(MountSpec::Tmpfs {
+                MountKind::Tmpfs { size, mode, .. } => mounts.push(MountSpec::Tmpfs {
                     target: mount.target.clone(),
                     size: *size,
                     mode: *mode,
@@ -289,6 +292,7 @@ pub fn publish((port, protocol): (u16, Protocol)) -> Publish {
         protocol: protocol.as_str().to_owned(),
         host_ip: Some("127.0.0.1".to_owned()),
         host_port: None,
+        host_port_last: None,
     }
 }
 

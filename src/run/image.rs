@@ -110,7 +110,7 @@ pub async fn ensure(
 }
 
 /// Finds an image in the engine, or pulls it.
-async fn stock(
+pub async fn stock(
     session: &Session,
     service: &Service,
     reference: &str,

@@ -6,6 +6,7 @@ pub mod address;
 pub mod agent;
 pub mod cancel;
 pub mod cleanup;
+pub mod hooks;
 pub mod image;
 pub mod logs;
 pub mod owner;

@@ -151,6 +151,7 @@ impl Reading<'_> {
                 .unwrap_or_default(),
             settings,
             keys: keys(node),
+            replica: None,
             essential: None,
             prod: ProdOverrides::default(),
         };
