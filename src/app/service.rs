@@ -27,7 +27,8 @@ pub struct Service {
     pub entrypoint: Option<At<Vec<String>>>,
     /// Variables of `env_file` and `environment`, merged, one per name.
     pub environment: Vec<EnvVar>,
-    /// Variables named without a value that the shell does not have either.
+    /// Variables named without a value that have none: the shell does not have them either, or it is
+    /// production, which has no shell.
     pub unset_environment: Vec<At<String>>,
     /// `ports`.
     pub ports: Vec<Port>,

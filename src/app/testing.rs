@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::load;
+use super::load::{load, load_with_project};
 use super::{App, Mode};
-use crate::compose::Options;
 use crate::compose::disk::Disk;
+use crate::compose::{Options, Project};
 
 /// Reads `text` as `compose.yaml` in `/project`.
 ///
@@ -17,14 +17,29 @@ pub fn app(text: &str) -> App {
 
 /// The same for one of the two modes.
 pub fn app_for(text: &str, mode: Mode) -> App {
-    let options = Options {
+    let options = options();
+    let loaded = load(&options, &OneFile(text), mode);
+    loaded.unwrap_or_else(|problems| panic!("{problems:?}")).app
+}
+
+/// The same with the resolved tree it was read from.
+///
+/// # Panics
+/// When the text has an error.
+pub fn project_for(text: &str, mode: Mode) -> (Project, App) {
+    let options = options();
+    let read = load_with_project(&options, &OneFile(text), mode);
+    let (project, loaded) = read.unwrap_or_else(|problems| panic!("{problems:?}"));
+    (project, loaded.app)
+}
+
+fn options() -> Options {
+    Options {
         files: vec!["compose.yaml".into()],
         working_directory: "/project".into(),
         drops_unused: false,
         ..Options::default()
-    };
-    let loaded = load(&options, &OneFile(text), mode);
-    loaded.unwrap_or_else(|problems| panic!("{problems:?}")).app
+    }
 }
 
 /// A disk with nothing but `/project/compose.yaml`.

@@ -17,10 +17,12 @@ use crate::event::Event;
 use crate::evidence::{
     Attempt, Evidence, ImageSeen, Kind, Listener, Missing, MountSeen, ProbeSeen, TaskSeen,
 };
+use crate::finding::{Change, Judgement};
 use crate::labels::RunKind;
 use crate::prod::files::{self, Files};
 use crate::prod::mounts;
 use crate::prod::task::{self, Task};
+use crate::prod::translate;
 use crate::report::{self, Report};
 use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
@@ -145,7 +147,8 @@ async fn run_task(
         .iter()
         .find_map(|name| std::env::var(name).ok());
     let region = region.unwrap_or_else(|| REGION.to_owned());
-    let task = Task::start(session, prod, images, region, show_logs).await?;
+    let in_task = translate::task(prod);
+    let task = Task::start(session, &in_task, images, region, show_logs).await?;
     let files = looking.await.unwrap_or_else(|error| Files {
         unreadable: vec![format!("the scan of the files broke off: {error}")],
         ..Files::default()
@@ -309,11 +312,31 @@ fn judge(
     };
     let mut judgement = checks::run(&evidence);
     source_lines::fill(&mut judgement, &evidence.prod.directory);
+    let changes = translate::changes(&evidence.prod);
+    let changes = changes
+        .into_iter()
+        .filter(|change| !is_told(change, &judgement))
+        .collect();
     Report {
         app: evidence.prod.name.clone(),
+        changes,
         judgement,
         notes,
     }
+}
+
+/// Whether a finding says it already, with proof: a bind mount, or a file of one.
+fn is_told(change: &Change, judgement: &Judgement) -> bool {
+    let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
+    about_files
+        && judgement.findings.iter().any(|finding| {
+            finding.rule.code.starts_with('E')
+                && finding.service.as_deref() == Some(&change.service)
+                && finding
+                    .locations
+                    .iter()
+                    .any(|location| location.place == change.place)
+        })
 }
 
 fn image_seen(service: &str, image: &Image) -> ImageSeen {

@@ -57,3 +57,8 @@ pub use problem::{Level, Problem, Problems};
 pub use select::Disabled;
 pub use variables::{FROM_ENV_FILE, pairs};
 pub use yaml::{parse, parse_all};
+
+/// Every key that a service can have.
+pub fn service_keys() -> Vec<&'static str> {
+    spec::SERVICE.fields().map(|field| field.key).collect()
+}

@@ -176,7 +176,7 @@ fn of_no_engine(service: &Service, all: &mut Told) {
     }
     if let Some(deploy) = &settings.deploy {
         let swarm = [
-            ("placement", deploy.placement.is_some()),
+            ("placement", deploy.is_placed()),
             ("update_config", deploy.update_config.is_some()),
             ("rollback_config", deploy.rollback_config.is_some()),
             ("endpoint_mode", deploy.endpoint_mode.is_some()),

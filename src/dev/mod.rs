@@ -2,6 +2,7 @@
 //! when files change.
 
 pub mod check;
+pub mod document;
 pub mod files;
 pub mod network;
 pub mod plan;

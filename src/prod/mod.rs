@@ -6,3 +6,4 @@ pub mod missing;
 pub mod mounts;
 pub mod plan;
 pub mod task;
+pub mod translate;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::translate;
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
 use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish};
 use crate::labels::Labels;
@@ -176,6 +177,7 @@ impl TaskPlan {
             command: Some(command),
             labels: self.labels.of("holder", None),
             hostname: Some(host_name),
+            sysctls: translate::network_sysctls(app),
             publish: ports(app).into_iter().map(publish).collect(),
             network: NetworkMode::Network {
                 name: self.network_name.clone(),
@@ -214,6 +216,21 @@ impl TaskPlan {
         }
         made.stop_signal = None;
         made.network = NetworkMode::Container(holder.id.clone());
+        if translate::shares_processes(app) {
+            made.pid_mode = Some(format!("container:{}", holder.id));
+        }
+        // Those of the network are the holder's.
+        made.sysctls = service
+            .sysctls
+            .iter()
+            .filter(|(name, _)| !name.starts_with("net."))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let kept = service.settings.reservations().map(|kept| kept.memory);
+        made.memory_reservation = kept
+            .filter(|kept| *kept > 0)
+            .or(Some(service.settings.mem_reservation))
+            .filter(|kept| *kept > 0);
         made.healthcheck = health(app, service, made.healthcheck.take());
         made.mounts = self.mounts(service, image_volumes);
         if self.askers.contains_key(&service.name) {

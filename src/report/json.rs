@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Report;
-use crate::finding::{Finding, NotChecked};
+use crate::finding::{Change, Finding, NotChecked};
 
 /// Changes when a reader of the old form would misread the new one.
 const SCHEMA_VERSION: u32 = 1;
@@ -15,6 +15,7 @@ struct Layout<'a> {
     schema_version: u32,
     app: &'a str,
     verdict: &'static str,
+    changes: &'a [Change],
     findings: &'a [Finding],
     not_checked: &'a [NotChecked],
 }
@@ -29,6 +30,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         } else {
             "fail"
         },
+        changes: &report.changes,
         findings: &report.judgement.findings,
         not_checked: &report.judgement.not_checked,
     };

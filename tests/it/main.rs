@@ -10,6 +10,7 @@ mod dev_order;
 mod dev_watch;
 mod examples;
 mod image;
+mod model;
 mod no_engine;
 mod robust;
 mod support;
