@@ -44,6 +44,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     if !args.no_compare {
         project::check_dev(&dev, &ground, true)?;
     }
+    project::check_prod(&prod, &ground, (!args.no_compare).then_some(&dev))?;
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {

@@ -87,16 +87,7 @@ pub fn container(
     made.mounts = service
         .volumes
         .iter()
-        .filter(|mount| {
-            !matches!(
-                &mount.kind,
-                MountKind::Tmpfs {
-                    options: Some(_),
-                    ..
-                }
-            )
-        })
-        .map(|mount| mount_spec(app, labels, mount, image_volumes))
+        .filter_map(|mount| mount_spec(app, labels, mount, image_volumes))
         .collect();
     made.mounts.extend(files::mounts(labels, service));
     if service.settings.use_api_socket {
@@ -107,15 +98,8 @@ pub fn container(
             propagation: None,
         });
     }
-    for mount in &service.volumes {
-        if let MountKind::Tmpfs {
-            options: Some(options),
-            ..
-        } = &mount.kind
-        {
-            made.tmpfs.insert(mount.target.clone(), options.clone());
-        }
-    }
+    // The engine's `Mounts` form of a tmpfs cannot be shared by `volumes_from`; this one can.
+    made.tmpfs = service.volumes.iter().filter_map(tmpfs).collect();
     let (network, extra) = network::of_service(app, labels, ground, service);
     let own_namespace = matches!(network, NetworkMode::Network { .. } | NetworkMode::Bridge);
     made.network = network;
@@ -175,12 +159,37 @@ fn any_port(service: &Service, extra_ports: &[u16]) -> Vec<Publish> {
         .collect()
 }
 
-fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String]) -> MountSpec {
+/// Path and options of a mount that is memory.
+fn tmpfs(mount: &Mount) -> Option<(String, String)> {
+    let MountKind::Tmpfs {
+        size,
+        mode,
+        options,
+    } = &mount.kind
+    else {
+        return None;
+    };
+    let made = || {
+        let size = size.map(|size| format!("size={size}"));
+        let mode = mode.map(|mode| format!("mode={mode:o}"));
+        let read_only = mount.read_only.then(|| "ro".to_owned());
+        let all: Vec<String> = [size, mode, read_only].into_iter().flatten().collect();
+        all.join(",")
+    };
+    Some((mount.target.clone(), options.clone().unwrap_or_else(made)))
+}
+
+fn mount_spec(
+    app: &App,
+    labels: &Labels,
+    mount: &Mount,
+    image_volumes: &[String],
+) -> Option<MountSpec> {
     let target = mount.target.clone();
     let data = image_volumes
         .iter()
         .any(|volume| Path::new(&target).starts_with(volume));
-    match &mount.kind {
+    Some(match &mount.kind {
         // Two database servers on one data directory would destroy it: the run beside a prod-check
         // has data of its own.
         MountKind::Bind { source, .. }
@@ -217,12 +226,8 @@ fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String
             subpath: mount.subpath.clone(),
             labels: labels.of("volume", None),
         },
-        MountKind::Tmpfs { size, mode, .. } => MountSpec::Tmpfs {
-            target,
-            size: *size,
-            mode: *mode,
-        },
-    }
+        MountKind::Tmpfs { .. } => return None,
+    })
 }
 
 /// Whether the engine starts the container again by `restart` after it exited with `code`.

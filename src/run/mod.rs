@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod agent;
+pub mod build_extras;
 pub mod cancel;
 pub mod cleanup;
 pub mod hooks;

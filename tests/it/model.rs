@@ -160,7 +160,7 @@ secrets:
         said(
             &project,
             "sealed",
-            "cat /etc/inline.conf; test -f /etc/passwd && echo whole"
+            "cat /etc/inline.conf; echo; test -f /etc/passwd && echo whole"
         ),
         format!("name={}\nwhole", project.name())
     );
@@ -350,4 +350,49 @@ fn config_shows_what_each_run_uses() {
         assert!(web.get(gone).is_none(), "{gone}\n{prod}");
     }
     assert!(json.get("networks").is_none(), "{prod}");
+}
+
+#[test]
+fn a_build_has_its_named_contexts() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project
+        .file("app/Dockerfile", "FROM debian:bookworm-slim\nCOPY --from=assets logo.txt /logo.txt\nCOPY --from=parent /etc/mark /mark\nCMD [\"sleep\", \"infinity\"]\n")
+        .file("app/.dockerignore", "*\n")
+        .file("assets/logo.txt", "a logo\n")
+        .file("assets/left-out.txt", "no\n")
+        .file("assets/.dockerignore", "left-out.txt\n")
+        .compose(
+            "services:
+  base:
+    build:
+      dockerfile_inline: |
+        FROM debian:bookworm-slim
+        RUN echo made > /etc/mark
+    command: [sleep, infinity]
+  web:
+    init: true
+    stop_grace_period: 1s
+    build:
+      context: app
+      additional_contexts: {assets: ./assets, parent: 'service:base'}
+",
+        );
+    project.dev();
+    assert_eq!(said(&project, "web", "cat /logo.txt /mark"), "a logo\nmade");
+}
+
+#[test]
+fn an_image_that_must_not_be_pulled_is_missed_with_its_place() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.compose(
+        "services:\n  web:\n    image: envsim-it/no-such-image:1\n    pull_policy: never\n",
+    );
+    let outcome = project.run(&["dev", "-d"]);
+    outcome
+        .exits(2)
+        .says(&["its pull policy is `never`", "compose.yaml:3:12"]);
 }
