@@ -54,7 +54,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         Ok(()) => Ok(Exit::Clean),
         // Ctrl-C is how a dev run ends.
         Err(Failure::Run(RunError::Interrupted)) => Ok(Exit::Clean),
-        Err(failure) => Err(failure),
+        Err(failure) => Err(failure.with_lines(&app.directory)),
     }
 }
 

@@ -66,7 +66,9 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
         cleanup::leftovers(&engine, &session.labels.filter(), "envsim prod-check").await?;
     }
 
-    let images = images(&task_session, &prod).await?;
+    let images = images(&task_session, &prod)
+        .await
+        .map_err(|error| Failure::from(error).with_lines(&prod.directory))?;
     for (service, image) in &images {
         if let Some(generated) = &image.generated {
             show_generated(&task_session, service, &generated.dockerfile);
