@@ -77,7 +77,9 @@ volumes: {{named: {{labels: {{kept: 'yes'}}}}}}
     let by_link = web("getent hosts store");
     assert!(by_link.starts_with("10.213.91."), "{by_link}");
     assert!(web("cat /sys/class/net/*/address").contains("02:42:0a:d5:5b:09"));
-    assert_eq!(web("ulimit -n; ulimit -Hn"), "500\n600");
+    let open_files = web("grep 'open files' /proc/1/limits");
+    let open_files: Vec<&str> = open_files.split_whitespace().collect();
+    assert_eq!(open_files, ["Max", "open", "files", "500", "600", "files"]);
     assert_eq!(web("cat /proc/sys/net/core/somaxconn"), "321");
     assert_eq!(web("cat /proc/1/oom_score_adj"), "300");
     assert!(web("id -G").contains("4242"));
@@ -396,4 +398,56 @@ fn an_image_that_must_not_be_pulled_is_missed_with_its_place() {
     outcome
         .exits(2)
         .says(&["its pull policy is `never`", "compose.yaml:3:12"]);
+}
+
+#[test]
+fn a_prod_check_beside_a_dev_run_does_not_want_its_addresses() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.compose(&format!(
+        "services:
+  web:
+    image: debian:bookworm-slim
+    {IDLE}
+    networks: {{back: {{ipv4_address: 10.213.92.9}}}}
+networks: {{back: {{ipam: {{config: [{{subnet: 10.213.92.0/24}}]}}}}}}
+x-envsim:
+  probes: [{{service: web, command: ['true']}}]
+"
+    ));
+    project.dev();
+    let outcome = project.run(&["prod-check"]);
+    outcome
+        .exits(0)
+        .says(&["the address range of the network `back` is in use"])
+        .prints("What ECS changes")
+        .prints("compose.yaml:5:5 `web` networks: one namespace for all containers");
+}
+
+#[test]
+fn sync_and_exec_runs_its_command_after_the_files_are_there() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.file("src/a.txt", "one").compose(&format!(
+        "services:
+  web:
+    image: debian:bookworm-slim
+    {IDLE}
+    develop:
+      watch:
+        - path: ./src
+          action: sync+exec
+          target: /src
+          exec: {{command: [bash, -c, 'cp /src/a.txt /copied']}}
+"
+    ));
+    let mut run = project.spawn(&["dev"]);
+    run.wait_for("watching the files of web");
+    project.file("src/a.txt", "two");
+    run.wait_for("synced and ran a command for");
+    assert_eq!(said(&project, "web", "cat /copied"), "two");
+    run.interrupt();
+    run.finish().exits(0);
 }
