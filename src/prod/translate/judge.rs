@@ -693,7 +693,8 @@ impl<'a> Judging<'a> {
                             self.app.relative(source)
                         ),
                         why: "CF: `Fargate compatible task definitions do not support sourcePath`",
-                        help: "copy it in the Dockerfile",
+                        // Where the image lacks something, a finding says so and what to do.
+                        help: "",
                     };
                     self.say(said, vec![remove(&["volumes", &at])]);
                 }
