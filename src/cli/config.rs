@@ -5,11 +5,15 @@ use std::io::Write;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::args::{self, ConfigFormat};
+use super::args::{self, ConfigFormat, RunMode};
 use super::exit::{Exit, Failure, print};
 use super::project;
+use crate::app::Mode;
+use crate::app::load::load_with_project;
 use crate::compose::disk::Files;
 use crate::compose::{self, Node, Options, Project, normal};
+use crate::dev;
+use crate::prod::translate;
 
 /// Runs the command.
 pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure> {
@@ -25,8 +29,14 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
     if args.variables {
         return variables(&options, args);
     }
-    let (project, cx) = compose::load(&options, &Files)?;
-    print(&cx.problems);
+    let project = match args.mode {
+        Some(mode) => of_mode(&options, mode)?,
+        None => {
+            let (project, cx) = compose::load(&options, &Files)?;
+            print(&cx.problems);
+            project
+        }
+    };
     let text = match listed(&project, args)? {
         Some(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
         None => whole(&project, args)?,
@@ -35,6 +45,21 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
         write(&text, args)?;
     }
     Ok(Exit::Clean)
+}
+
+/// The project as one of the two runs uses it.
+fn of_mode(options: &Options, mode: RunMode) -> Result<Project, Failure> {
+    let run = match mode {
+        RunMode::Dev => Mode::Dev,
+        RunMode::Prod => Mode::Prod,
+    };
+    let (mut project, loaded) = load_with_project(options, &Files, run)?;
+    print(&loaded.problems);
+    match mode {
+        RunMode::Dev => dev::document::rewrite(&mut project.document),
+        RunMode::Prod => translate::document(&mut project.document, &loaded.app),
+    }
+    Ok(project)
 }
 
 fn write(text: &str, args: &args::Config) -> Result<(), Failure> {

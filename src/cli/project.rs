@@ -2,19 +2,19 @@
 
 use std::io::Read;
 
-use super::args;
 use super::exit::{Failure, print};
-use super::source_lines;
+use super::{args, source_lines};
 use crate::app::load::load;
 use crate::app::{App, Level, Mode, Problem, Problems};
 use crate::checks::ignore;
 use crate::compose::Options;
 use crate::compose::disk::{Files, MAX_BYTES};
+use crate::dev::{Ground, check};
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
 use crate::plan::start;
-use crate::run::{Cancel, Session, owner};
+use crate::run::{Cancel, Session, build_extras, owner};
 
 /// The flags and this process's environment, for the loader.
 pub fn options(project: &args::Project) -> Result<Options, Failure> {
@@ -77,6 +77,41 @@ pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failu
             Err(problems.into())
         }
     }
+}
+
+/// Tells what the dev run on this engine does otherwise than the file says; warnings when `warn`.
+///
+/// # Errors
+/// What it cannot do at all.
+pub fn check_dev(app: &App, ground: &Ground, warn: bool) -> Result<(), Failure> {
+    let mut problems = Problems(check::problems(app, ground));
+    problems.0.extend(build_extras::problems(app, ground.api));
+    tell(problems, app, warn)
+}
+
+/// The same of the production run, for what `told` the dev run has not said already.
+///
+/// # Errors
+/// What it cannot do at all.
+pub fn check_prod(app: &App, ground: &Ground, told: Option<&App>) -> Result<(), Failure> {
+    let known = told.map(|dev| build_extras::problems(dev, ground.api));
+    let known = known.unwrap_or_default();
+    let mut problems = build_extras::problems(app, ground.api);
+    problems.retain(|problem| !known.contains(problem));
+    tell(Problems(problems), app, true)
+}
+
+fn tell(mut problems: Problems, app: &App, warn: bool) -> Result<(), Failure> {
+    for problem in &mut problems.0 {
+        source_lines::fill_problem(problem, &app.directory);
+    }
+    if problems.any_error() {
+        return Err(problems.into());
+    }
+    if warn {
+        print(&problems);
+    }
+    Ok(())
 }
 
 /// A session of `run` for the project `name`.

@@ -215,6 +215,7 @@ fn the_json_report_has_the_fields_of_the_contract() {
             "schema_version",
             "app",
             "verdict",
+            "changes",
             "findings",
             "not_checked",
             "unused_ignores",

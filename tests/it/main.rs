@@ -12,6 +12,7 @@ mod dev_watch;
 mod examples;
 mod image;
 mod init;
+mod model;
 mod no_engine;
 mod robust;
 mod support;

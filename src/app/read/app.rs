@@ -28,7 +28,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
     };
     fixed_names(&mut app);
     let secrets = extension::build_secrets(root);
-    let files = file::Known::of(root);
+    let files = file::Known::of(root, &project.environment);
     let services = root.get("services").and_then(Node::as_mapping);
     for (key, node) in services.unwrap_or(&[]) {
         let name = key.text().unwrap_or_default();

@@ -151,6 +151,7 @@ impl Reading<'_> {
                 .unwrap_or_default(),
             settings,
             keys: keys(node),
+            replica: None,
             essential: None,
             task: None,
             task_cpu: None,
@@ -198,9 +199,16 @@ fn keys(node: &Node) -> IndexMap<String, Place> {
 
 /// `x-envsim.prod` laid over the service; production has no variable of the developer's shell.
 fn apply_production(service: &mut Service) {
+    let (host, own): (Vec<_>, Vec<_>) = std::mem::take(&mut service.environment)
+        .into_iter()
+        .partition(|variable| variable.from == EnvFrom::Host);
+    service.environment = own;
     service
-        .environment
-        .retain(|variable| variable.from != EnvFrom::Host);
+        .unset_environment
+        .extend(host.into_iter().map(|variable| At {
+            value: variable.name,
+            place: variable.place,
+        }));
     for variable in &service.prod.environment {
         service
             .environment
