@@ -1,5 +1,6 @@
 //! One service of the application.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -98,6 +99,8 @@ pub struct Service {
     pub pull_policy: Option<String>,
     /// `develop.watch`.
     pub watch: Vec<WatchRule>,
+    /// Env files; their variables are in [`Self::environment`].
+    pub env_files: Vec<At<PathBuf>>,
     /// Configs and secrets, as files.
     pub files: Vec<FileMount>,
     /// Run in a container of their own before the service starts.

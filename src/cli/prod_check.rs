@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::{project, source_lines};
+use super::{env_files, project, source_lines};
 use crate::app::{App, Mode, Probe, Service};
 use crate::checks;
 use crate::dev::run::{self as dev_run, DevRun};
@@ -354,6 +354,7 @@ fn judge(
     let probes = probes.collect();
     let evidence = Evidence {
         probes,
+        env_file_lines: env_files::lines(&prod),
         images: images
             .iter()
             .map(|(service, image)| image_seen(service, image))

@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::document::{Reader, Scope, Stop};
 use super::host_path::fold;
 use super::select::{self, Disabled};
+use super::variables::EnvFile;
 use super::{
     Context, Node, Problem, Problems, consistency, env_file, interpolate, normalize, validate,
 };
@@ -105,6 +106,8 @@ pub struct Project {
     pub disabled: Vec<Disabled>,
     /// The profiles that services name, sorted.
     pub profiles: Vec<String>,
+    /// The env files that services name; what they say is in the document.
+    pub env_files: Vec<EnvFile>,
     /// The variables for interpolation: the shell's, then those of env files.
     pub environment: HashMap<String, String>,
 }
@@ -248,6 +251,7 @@ impl<'a> Loading<'a> {
             files,
             document,
             disabled: Vec::new(),
+            env_files: Vec::new(),
             profiles,
             environment: self.environment.clone(),
         };
@@ -277,6 +281,7 @@ impl<'a> Loading<'a> {
         normalize::replicas(document);
         // Compose reads them for all services, also when only some are chosen.
         let (base, disk) = (&self.directory, self.reader.disk);
+        project.env_files = super::variables::env_files_of(document);
         if self.options.reads_env_files {
             super::variables::read_env_files(document, &self.environment, base, disk, cx);
         }

@@ -38,6 +38,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
             place: &key.place,
             secrets: &secrets,
             files: &files,
+            env_files: &project.env_files,
             mode,
         };
         let service = reading.read(node, settings, cx);
