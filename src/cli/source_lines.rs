@@ -32,7 +32,7 @@ pub fn fill_problems(problems: &mut Problems, directory: &Path) {
         if let (Some(place), None) = (&problem.place, &problem.line) {
             let mut text = String::new();
             files.fill(place, &mut text);
-            problem.line = Some(text);
+            problem.line = Some(text.into());
         }
     }
 }

@@ -219,7 +219,13 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
             }
         };
         match port::long_forms(text, &item.place) {
-            Ok(forms) => long.extend(forms),
+            Ok(forms) => {
+                let values = forms.iter().map(Node::size).sum();
+                if !cx.spend(values, &item.place) {
+                    return;
+                }
+                long.extend(forms);
+            }
             Err(_) if !exact => long.push(item),
             Err(message) => {
                 cx.error(&item.place, message).help =

@@ -180,6 +180,7 @@ impl<'a> Loading<'a> {
                 absolute_paths: options.absolute_paths,
                 given,
                 opened: HashMap::new(),
+                extended: Default::default(),
             },
             directory,
             environment,
