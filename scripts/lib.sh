@@ -85,12 +85,14 @@ ensure_rust() {
   fi
 }
 
-# Builds envsim and leaves the program's path in $envsim. Only cargo knows the folder for certain: the environment
-# and its own settings can move it.
+# The folder cargo builds in. Only cargo knows it for certain: the environment and its own settings can move it.
+target_directory() {
+  (cd "$ROOT" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+}
+
+# Builds envsim and leaves the program's path in $envsim.
 build_envsim() {
-  local target
   (cd "$ROOT" && cargo build --release)
-  target="$(cd "$ROOT" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
   # shellcheck disable=SC2034  # for the scripts that source this file
-  envsim="$target/release/envsim"
+  envsim="$(target_directory)/release/envsim"
 }

@@ -309,14 +309,19 @@ fn selected_cases() -> Vec<Case> {
     cases
 }
 
-/// The Docker Compose to compare with.
+/// The Docker Compose to compare with: the one of the environment variable, else the one that
+/// `scripts/yardstick` put into cargo's target directory.
 fn yardstick() -> PathBuf {
-    let path = std::env::var_os(YARDSTICK).unwrap_or_else(|| {
-        panic!("{YARDSTICK} is not set: run scripts/test, which installs that Docker Compose")
-    });
-    let path = PathBuf::from(path);
-    assert!(path.is_file(), "{YARDSTICK}: {} is no file", path.display());
-    path
+    if let Some(path) = std::env::var_os(YARDSTICK) {
+        let path = PathBuf::from(path);
+        assert!(path.is_file(), "{YARDSTICK}: {} is no file", path.display());
+        return path;
+    }
+    let target = Path::new(env!("CARGO_BIN_EXE_envsim")).ancestors().nth(2);
+    let installed = target.map(|target| target.join("yardstick/bin/docker-compose"));
+    installed.filter(|path| path.is_file()).unwrap_or_else(|| {
+        panic!("there is no Docker Compose to compare with: run scripts/yardstick, which installs it, or name one in {YARDSTICK}")
+    })
 }
 
 /// The directories in a directory, sorted.

@@ -39,6 +39,8 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
     };
     let text = match listed(&project, args)? {
         Some(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
+        // It costs as much as all of the reading.
+        None if args.quiet => return Ok(Exit::Clean),
         None => whole(&project, args)?,
     };
     if !args.quiet {

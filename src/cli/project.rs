@@ -1,6 +1,7 @@
 //! From the project flags to an app and a session.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use super::exit::{Failure, print};
 use super::{args, source_lines};
@@ -18,7 +19,7 @@ use crate::run::{Cancel, Session, build_extras, owner};
 
 /// The flags and this process's environment, for the loader.
 pub fn options(project: &args::Project) -> Result<Options, Failure> {
-    let working_directory = std::env::current_dir().map_err(|error| {
+    let working_directory = working_directory().map_err(|error| {
         Failure::usage(
             format!("the working directory is not there: {error}"),
             "change to another one",
@@ -40,6 +41,18 @@ pub fn options(project: &args::Project) -> Result<Options, Failure> {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         ..Options::default()
+    })
+}
+
+/// The working directory as the shell names it: a directory reached through a symbolic link gives
+/// the project the link's name, as it does with Docker Compose.
+fn working_directory() -> std::io::Result<PathBuf> {
+    let real = std::env::current_dir()?;
+    let named = std::env::var_os("PWD").map(PathBuf::from);
+    let named = named.filter(|path| path.is_absolute());
+    Ok(match named {
+        Some(path) if path.canonicalize().ok() == real.canonicalize().ok() => path,
+        _ => real,
     })
 }
 

@@ -32,7 +32,7 @@ pub fn fill_problems(problems: &mut Problems, directory: &Path) {
         if let (Some(place), None) = (&problem.place, &problem.line) {
             let mut text = String::new();
             files.fill(place, &mut text);
-            problem.line = Some(text);
+            problem.line = Some(text.into());
         }
     }
 }
@@ -67,5 +67,5 @@ pub fn fill_problem(problem: &mut Problem, directory: &Path) {
     };
     let text = std::fs::read_to_string(directory.join(&*place.path)).unwrap_or_default();
     let line = text.lines().nth((place.line as usize).saturating_sub(1));
-    problem.line = line.map(str::to_owned);
+    problem.line = line.map(Into::into);
 }

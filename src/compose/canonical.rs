@@ -222,7 +222,13 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
             }
         };
         match port::long_forms(text, &item.place) {
-            Ok(forms) => long.extend(forms),
+            Ok(forms) => {
+                let values = forms.iter().map(Node::size).sum();
+                if !cx.spend(values, &item.place) {
+                    return;
+                }
+                long.extend(forms);
+            }
             // One entry that cannot be read keeps the whole list as it is.
             Err(_) if !exact => return,
             Err(message) => {

@@ -4,15 +4,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use indexmap::IndexMap;
+
 use super::select::{Disabled, list};
-use super::{Context, Node, Place, nearest};
+use super::{Context, Node, Place};
 
 /// The checks on the whole project, with the services that take part.
 pub fn check_project(document: &Node, disabled: &[Disabled], cx: &mut Context) {
     let mut containers: HashMap<&str, &str> = HashMap::new();
+    let names = Names::of(document);
     for (name, service) in entries(document, "services") {
         let mut checker = Checker {
-            document,
+            names: &names,
             disabled,
             name,
             cx,
@@ -26,7 +29,29 @@ pub fn check_project(document: &Node, disabled: &[Disabled], cx: &mut Context) {
             cx.error(&container.place, message);
         }
     }
-    circles(document, cx);
+    circles(&names, cx);
+}
+
+/// What each section defines.
+struct Names<'a>(HashMap<&'static str, IndexMap<&'a str, &'a Node>>);
+
+impl<'a> Names<'a> {
+    fn of(document: &'a Node) -> Self {
+        let sections = [
+            "services", "networks", "volumes", "configs", "secrets", "models",
+        ];
+        let named = |section| (section, entries(document, section).collect());
+        Self(sections.into_iter().map(named).collect())
+    }
+
+    fn get(&self, section: &str, name: &str) -> Option<&'a Node> {
+        self.0.get(section)?.get(name).copied()
+    }
+
+    fn all(&self, section: &str) -> impl Iterator<Item = (&'a str, &'a Node)> {
+        let names = self.0.get(section).into_iter().flatten();
+        names.map(|(name, node)| (*name, *node))
+    }
 }
 
 /// The entries of the mapping under `key`.
@@ -39,7 +64,7 @@ fn entries<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = (&'a str, &'a 
 
 /// Checks one service.
 struct Checker<'a> {
-    document: &'a Node,
+    names: &'a Names<'a>,
     disabled: &'a [Disabled],
     name: &'a str,
     cx: &'a mut Context,
@@ -83,15 +108,19 @@ impl Checker<'_> {
             let Some(target) = value.text().and_then(|text| text.strip_prefix("service:")) else {
                 continue;
             };
-            match self.service(target) {
+            let disabled = self.disabled.iter().find(|other| other.name == target);
+            let built = self
+                .service(target)
+                .map(|other| other.get("build").is_some());
+            match built.or(disabled.map(|other| other.built)) {
                 None => self.unknown("service", "services", target, &value.place),
-                Some(other) if other.get("build").is_none() => {
+                Some(false) => {
                     let message = format!(
                         "the build context `{context}` is the service `{target}`, which is not built"
                     );
                     self.cx.error(&value.place, message);
                 }
-                Some(_) => {}
+                Some(true) => {}
             }
         }
         if let Some(platform) = service.get("platform")
@@ -106,13 +135,13 @@ impl Checker<'_> {
     }
 
     fn service(&self, name: &str) -> Option<&Node> {
-        self.document.get("services")?.get(name)
+        self.names.get("services", name)
     }
 
     /// A reference to a resource that is not defined.
     fn unknown(&mut self, what: &str, section: &str, name: &str, place: &Place) {
-        let known = entries(self.document, section).map(|(known, _)| known);
-        let near = nearest(name, known).map(str::to_owned);
+        let known = self.names.all(section).map(|(known, _)| known);
+        let near = self.cx.guess(name, known).map(str::to_owned);
         let message = format!("the {what} `{name}` is not defined");
         self.cx.error(place, message).help = Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
@@ -123,8 +152,7 @@ impl Checker<'_> {
     fn defined(&mut self, what: &str, section: &str, reference: Option<&Node>) {
         let Some(node) = reference else { return };
         let Some(name) = node.text() else { return };
-        let known = self.document.get(section).and_then(|all| all.get(name));
-        if known.is_none() {
+        if self.names.get(section, name).is_none() {
             self.unknown(what, section, name, &node.place);
         }
     }
@@ -153,6 +181,7 @@ impl Checker<'_> {
         if let Some(mode) = service.get("network_mode")
             && let Some(target) = mode.text().and_then(|text| text.strip_prefix("service:"))
             && self.service(target).is_none()
+            && !self.disabled.iter().any(|other| other.name == target)
         {
             self.unknown("service", "services", target, &mode.place);
         }
@@ -324,11 +353,10 @@ fn amount(node: &Node) -> f64 {
 }
 
 /// Tells the first circle of dependencies.
-fn circles(document: &Node, cx: &mut Context) {
+fn circles(names: &Names, cx: &mut Context) {
     let mut done: HashSet<&str> = HashSet::new();
-    for (name, _) in entries(document, "services") {
-        let mut path = Vec::new();
-        if let Some((circle, place)) = circle_from(document, name, &mut path, &mut done) {
+    for (name, _) in names.all("services") {
+        if let Some((circle, place)) = circle_from(names, name, &mut done) {
             let message = format!("the services depend on each other: {circle}");
             cx.error(&place, message);
             return;
@@ -336,33 +364,49 @@ fn circles(document: &Node, cx: &mut Context) {
     }
 }
 
-/// `done` holds the services that lead to no circle.
+/// Services of a circle that are named; the others are told by their number.
+const MAX_SHOWN: usize = 20;
+
+/// `done` holds the services that lead to no circle. No recursion: a chain may have any length.
 fn circle_from<'a>(
-    document: &'a Node,
-    name: &'a str,
-    path: &mut Vec<&'a str>,
+    names: &Names<'a>,
+    start: &'a str,
     done: &mut HashSet<&'a str>,
 ) -> Option<(String, Place)> {
-    if done.contains(name) {
+    let targets = |name: &str| {
+        let service = names.get("services", name);
+        let targets = service.and_then(|service| service.get("depends_on"));
+        targets.and_then(Node::as_mapping).unwrap_or(&[]).iter()
+    };
+    if done.contains(start) {
         return None;
     }
-    path.push(name);
-    let service = document.get("services")?.get(name);
-    let targets = service.and_then(|service| service.get("depends_on"));
-    for (target, _) in targets.and_then(Node::as_mapping).unwrap_or(&[]) {
+    let mut path = IndexMap::from([(start, targets(start))]);
+    while let Some((&name, open)) = path.last_mut().map(|(name, open)| (name, open)) {
+        let Some((target, _)) = open.next() else {
+            path.pop();
+            done.insert(name);
+            continue;
+        };
         let Some(next) = target.text() else { continue };
-        if let Some(at) = path.iter().position(|known| *known == next) {
-            let mut circle = path[at..].to_vec();
-            circle.push(next);
-            return Some((circle.join(" → "), target.place.clone()));
+        if let Some(at) = path.get_index_of(next) {
+            let circle: Vec<&str> = path.keys().skip(at).copied().collect();
+            return Some((shown(&circle), target.place.clone()));
         }
-        if document.get("services")?.get(next).is_some()
-            && let Some(found) = circle_from(document, next, path, done)
-        {
-            return Some(found);
+        if !done.contains(next) && names.get("services", next).is_some() {
+            path.insert(next, targets(next));
         }
     }
-    path.pop();
-    done.insert(name);
     None
+}
+
+/// The services of a circle, the first one again at the end.
+fn shown(circle: &[&str]) -> String {
+    let mut names: Vec<&str> = circle.iter().take(MAX_SHOWN).copied().collect();
+    let more = format!("({} more)", circle.len().saturating_sub(MAX_SHOWN));
+    if circle.len() > MAX_SHOWN {
+        names.push(&more);
+    }
+    names.extend(circle.first());
+    names.join(" → ")
 }

@@ -57,6 +57,8 @@ pub struct Reader<'a> {
     /// Documents that were read for the project's name; none when there was an error, which is
     /// told already.
     pub opened: HashMap<PathBuf, Option<Vec<Node>>>,
+    /// Files that services are extended from.
+    pub extended: extends::Extended,
 }
 
 impl Reader<'_> {
@@ -66,16 +68,26 @@ impl Reader<'_> {
         relative.to_string_lossy().into_owned()
     }
 
+    /// The text of `file`.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as a fragment.
+    pub fn text(&mut self, file: &Path) -> Result<String, String> {
+        let text = match self.given.get(file) {
+            Some(text) => text.clone(),
+            None => self.disk.read(file)?,
+        };
+        self.cx.admit(text.len())?;
+        Ok(text)
+    }
+
     /// The documents of `file`; `place` is where it is named, if it is named in a file.
     fn open(&mut self, file: &Path, place: Option<&Place>) -> Result<Vec<Node>, Stop> {
         if let Some(documents) = self.opened.remove(file) {
             return documents.ok_or(Stop);
         }
         let shown = self.shown(file);
-        let read = match self.given.get(file) {
-            Some(text) => Ok(text.clone()),
-            None => self.disk.read(file),
-        };
+        let read = self.text(file);
         let text = match (read, place) {
             (Ok(text), _) => text,
             (Err(why), Some(place)) => {
@@ -182,7 +194,15 @@ impl Reader<'_> {
         });
         let _ = extends::apply(self, scope, file, &mut document, &resets);
         let mut merged = match model {
-            Some(model) => merge::merge(model, document, &mut self.cx),
+            Some(model) => {
+                let place = document.place.clone();
+                let merged = merge::merge(model, document, &mut self.cx);
+                // All of it is checked again with every document.
+                if !self.cx.spend(merged.size(), &place) {
+                    return Err(Stop);
+                }
+                merged
+            }
             None => document,
         };
         unique::unique(&mut merged);

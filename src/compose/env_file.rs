@@ -4,6 +4,7 @@
 //! behaviour of compose-go's `dotenv`, compared with `docker compose config`. [`parse_raw`] reads
 //! `format: raw`, the files of `docker run --env-file`.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -55,6 +56,10 @@ impl BadLine {
     }
 }
 
+/// Bytes that the values of a file may have together. Each may hold the one before it twice, which
+/// doubles with every line.
+const MAX_LENGTH: usize = 16 << 20;
+
 /// The longest line in bytes that Go's line scanner takes, which `format: raw` and ECS read with.
 pub(super) const MAX_SCANNED: usize = 65_535;
 
@@ -80,6 +85,7 @@ pub fn parse_after(text: &str, lookup: Lookup, earlier: Lookup) -> Result<Vec<En
         earlier,
         known: HashMap::new(),
         entries: Vec::new(),
+        length: Cell::new(0),
     };
     while reader.find_statement() {
         reader.statement()?;
@@ -166,6 +172,8 @@ struct Reader<'a> {
     /// What the file has set so far.
     known: HashMap<String, String>,
     entries: Vec<Entry>,
+    /// Bytes of all values so far.
+    length: Cell<usize>,
 }
 
 /// How a statement names its variable.
@@ -351,7 +359,15 @@ impl<'a> Reader<'a> {
                 .or_else(|| self.known.get(name).cloned())
                 .or_else(|| (self.earlier)(name))
         };
-        expand(text, &lookup, missing).map_err(|fault: Fault| self.bad(place, fault.discreet()))
+        let expanded = expand(text, &lookup, missing);
+        if let Ok(expanded) = &expanded {
+            self.length.set(self.length.get() + expanded.len());
+        }
+        let expanded = expanded.and_then(|text| match self.length.get() > MAX_LENGTH {
+            true => Err(Fault::TooLong),
+            false => Ok(text),
+        });
+        expanded.map_err(|fault: Fault| self.bad(place, fault.discreet()))
     }
 
     fn bad(&self, place: Range<usize>, message: impl Into<String>) -> BadLine {
@@ -433,6 +449,10 @@ fn octal<'a>(text: &'a str, out: &mut String) -> &'a str {
     rest
 }
 
+/// Bytes of a line in which columns are counted: a line of a megabyte can set a variable in every
+/// few bytes, and nobody looks for the column of one.
+const MAX_COLUMN: usize = 10_000;
+
 /// Where each line begins.
 struct Lines<'a> {
     text: &'a str,
@@ -453,9 +473,14 @@ impl<'a> Lines<'a> {
 
     /// Columns of `range` on the line it begins on.
     fn columns(&self, range: Range<usize>) -> (u32, u32) {
-        let start = self.starts[self.number(range.start) as usize - 1];
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
+        let number = self.number(range.start) as usize;
+        let start = self.starts[number - 1];
+        let next = self.starts.get(number);
+        let line = &self.text[start..next.map_or(self.text.len(), |next| next - 1)];
         let end = (range.end - start).min(line.len());
+        if range.start - start > MAX_COLUMN {
+            return (1, 1);
+        }
         (column(line, range.start - start), column(line, end))
     }
 }

@@ -2,21 +2,71 @@
 //!
 //! Source: Compose Specification, "extends".
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::document::{Reader, Scope, Stop};
 use super::host_path::Base;
+use super::merge::Index;
 use super::reset::Resets;
-use super::{Node, Value, host_path, merge, nearest};
+use super::{Node, Value, host_path, merge};
+
+/// Services that may extend one another in a row. Reading goes by recursion, and people write two
+/// or three.
+const MAX_DEPTH: usize = 100;
 
 /// The services that extend one another on the way to the present one.
 type Trail = Vec<(PathBuf, String)>;
 
+/// The files that were opened for services to extend, for each set of variables: what a hundred
+/// services extend is read once.
+pub type Extended = HashMap<(PathBuf, *const HashMap<String, String>), (Scope, Rc<Services>)>;
+
+/// The services of a file, as they are written.
+pub struct Services {
+    node: Node,
+    index: Index,
+    resets: Resets,
+}
+
+impl Services {
+    fn new(node: Node, resets: Resets) -> Self {
+        let index = Index::of(node.as_mapping().unwrap_or(&[]));
+        Self {
+            node,
+            index,
+            resets,
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Node> {
+        let at = self.index.get(name)?;
+        Some(&self.node.as_mapping()?.get(at)?.1)
+    }
+}
+
 /// Where the services of one file are looked up.
-struct Source<'a> {
+struct Source {
     file: PathBuf,
-    services: Node,
-    resets: &'a Resets,
+    services: Rc<Services>,
+    /// Those that are what they extend and what they say themselves already.
+    resolved: HashMap<String, Node>,
+}
+
+impl Source {
+    fn new(file: PathBuf, services: Rc<Services>) -> Self {
+        Self {
+            file,
+            services,
+            resolved: HashMap::new(),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Node> {
+        let resolved = self.resolved.get(name);
+        resolved.or_else(|| self.services.get(name))
+    }
 }
 
 /// Replaces every service of `document` that extends another one by the result.
@@ -27,28 +77,39 @@ pub fn apply(
     document: &mut Node,
     resets: &Resets,
 ) -> Result<(), Stop> {
-    let Some(services) = document.get("services") else {
+    let Some(services) = document.get_mut("services") else {
         return Ok(());
     };
-    let Value::Mapping(entries) = &services.value else {
-        return Ok(());
-    };
-    let extending = |(_, service): &&(Node, Node)| service.get("extends").is_some();
-    let names: Vec<String> = entries
-        .iter()
-        .filter(extending)
+    let entries = services.as_mapping().unwrap_or(&[]).iter();
+    let extending = entries.filter(|(_, service)| service.get("extends").is_some());
+    let names: Vec<String> = extending
         .filter_map(|(name, _)| name.text().map(str::to_owned))
         .collect();
-    let mut source = Source {
-        file: file.to_owned(),
-        services: services.clone(),
-        resets,
-    };
+    if names.is_empty() {
+        return Ok(());
+    }
+    let place = services.place.clone();
+    let written = std::mem::replace(services, Node::null(&place));
+    let written = Rc::new(Services::new(written, resets.clone()));
+    let mut source = Source::new(file.to_owned(), written);
     for name in names {
-        let merged = resolve(reader, scope, &mut source, &name, &mut Vec::new())?;
-        if let Some(services) = document.get_mut("services") {
-            services.set(&name, merged);
+        resolve(reader, scope, &mut source, &name, &mut Vec::new())?;
+    }
+    let Source {
+        services: written,
+        resolved,
+        ..
+    } = source;
+    let mut written = Rc::try_unwrap(written).map_err(|_| Stop)?;
+    if let Value::Mapping(entries) = &mut written.node.value {
+        for (name, service) in resolved {
+            if let Some(at) = written.index.get(&name) {
+                entries[at].1 = service;
+            }
         }
+    }
+    if let Some(services) = document.get_mut("services") {
+        *services = written.node;
     }
     Ok(())
 }
@@ -61,10 +122,8 @@ fn resolve(
     name: &str,
     trail: &mut Trail,
 ) -> Result<Node, Stop> {
-    let service = source.services.get(name).cloned().unwrap_or_else(|| {
-        let place = source.services.place.clone();
-        Node::null(&place)
-    });
+    let service = source.get(name).cloned();
+    let service = service.unwrap_or_else(|| Node::null(&source.services.node.place));
     let Some(extends) = service.get("extends").cloned() else {
         return Ok(service);
     };
@@ -88,18 +147,19 @@ fn resolve(
         reader.cx.error(&wanted_place, message);
         return Err(Stop);
     }
+    if trail.len() >= MAX_DEPTH {
+        let message = format!("more than {MAX_DEPTH} services extend one another in a row");
+        reader.cx.error(&wanted_place, message).help =
+            Some("extend the first of them from fewer steps".to_owned());
+        return Err(Stop);
+    }
     trail.push(step);
     let base = match other_file.and_then(Node::as_string) {
         Some(text) => {
             let place = other_file
                 .map_or(&extends.place, |node| &node.place)
                 .clone();
-            let (file, services, resets) = open(reader, scope, text, &place)?;
-            let mut other = Source {
-                file,
-                services,
-                resets: &resets,
-            };
+            let mut other = open(reader, scope, text, &place)?;
             find(reader, &other, &base_name, &wanted_place)?;
             resolve(reader, scope, &mut other, &base_name, trail)?
         }
@@ -114,10 +174,13 @@ fn resolve(
         return Ok(service);
     }
     let mut base = base;
-    source.resets.apply_to(&mut base, "services", name);
+    source.services.resets.apply_to(&mut base, "services", name);
     let mut merged = merge::merge_service(base, service, &mut reader.cx);
     merged.remove("extends");
-    source.services.set(name, merged.clone());
+    if !reader.cx.spend(merged.size(), &wanted_place) {
+        return Err(Stop);
+    }
+    source.resolved.insert(name.to_owned(), merged.clone());
     Ok(merged)
 }
 
@@ -128,12 +191,12 @@ fn find(
     name: &str,
     place: &super::Place,
 ) -> Result<(), Stop> {
-    if source.services.get(name).is_some() {
+    if source.get(name).is_some() {
         return Ok(());
     }
-    let entries = source.services.as_mapping().unwrap_or(&[]);
+    let entries = source.services.node.as_mapping().unwrap_or(&[]);
     let names = entries.iter().filter_map(|(key, _)| key.text());
-    let near = nearest(name, names).map(str::to_owned);
+    let near = reader.cx.guess(name, names).map(str::to_owned);
     let shown = reader.shown(&source.file);
     let problem = reader.cx.error(
         place,
@@ -143,15 +206,19 @@ fn find(
     Err(Stop)
 }
 
-/// Reads another file for a service to extend: its path, its services with absolute paths, and
-/// what it resets.
+/// Reads another file for a service to extend: its services with absolute paths, and what it
+/// resets.
 fn open(
     reader: &mut Reader,
     scope: &Scope,
     text: &str,
     place: &super::Place,
-) -> Result<(PathBuf, Node, Resets), Stop> {
+) -> Result<Source, Stop> {
     let file = scope.base(reader).absolute(text);
+    let key = (file.clone(), Rc::as_ptr(&scope.environment));
+    if let Some((_, services)) = reader.extended.get(&key) {
+        return Ok(Source::new(file, services.clone()));
+    }
     let (mut document, resets) = reader.read_extended(scope, &file, place)?;
     let base = Base {
         directory: file.parent().map(Path::to_owned).unwrap_or_default(),
@@ -159,7 +226,13 @@ fn open(
     };
     host_path::absolute(&mut document, &base, reader.disk);
     match document.remove("services") {
-        Some(services) if services.as_mapping().is_some() => Ok((file, services, resets)),
+        Some(services) if services.as_mapping().is_some() => {
+            let services = Rc::new(Services::new(services, resets));
+            // The scope keeps the variables, whose address is the key.
+            let known = (scope.clone(), services.clone());
+            reader.extended.insert(key, known);
+            Ok(Source::new(file, services))
+        }
         _ => {
             let shown = reader.shown(&file);
             reader

@@ -11,6 +11,9 @@ use super::reset::Resets;
 use super::variables::bad_line;
 use super::{Node, Place, Value, env_file, merge, nearest};
 
+/// Files on the way to an included one. Reading goes by recursion, and people write two or three.
+const MAX_DEPTH: usize = 50;
+
 /// One entry of `include`.
 struct Entry {
     paths: Vec<(String, Place)>,
@@ -43,7 +46,12 @@ pub fn apply(
         }
     };
     for entry in entries {
-        let imported = load(reader, scope, entry?, trail)?;
+        let entry = entry?;
+        let place = entry.place.clone();
+        let imported = load(reader, scope, entry, trail)?;
+        if !reader.cx.spend(imported.size(), &place) {
+            return Err(Stop);
+        }
         import(reader, imported, document, resets);
     }
     Ok(())
@@ -120,6 +128,12 @@ fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> 
         reader.cx.error(place, message);
         return Err(Stop);
     }
+    if trail.len() >= MAX_DEPTH {
+        let message = format!("`include` goes through more than {MAX_DEPTH} files");
+        reader.cx.error(&entry.place, message).help =
+            Some("include the innermost files in the first one".to_owned());
+        return Err(Stop);
+    }
     let directory = match &entry.project_directory {
         Some(directory) => base.absolute(directory),
         None => {
@@ -160,7 +174,7 @@ fn environment(
     let mut variables: HashMap<String, String> = HashMap::new();
     for (file, place) in files {
         let shown = reader.shown(&file);
-        let text = reader.disk.read(&file).map_err(|why| {
+        let text = reader.text(&file).map_err(|why| {
             reader
                 .cx
                 .error(&place, format!("cannot read `{shown}`: {why}"));
@@ -168,7 +182,7 @@ fn environment(
         })?;
         let lookup = |name: &str| scope.environment.get(name).cloned();
         let earlier = |name: &str| variables.get(name).cloned();
-        reader.cx.enter(&shown, &text);
+        reader.cx.enter_hidden(&shown, &text);
         let entries = env_file::parse_after(&text, &lookup, &earlier).map_err(|bad| {
             bad_line(&mut reader.cx, &bad);
             Stop
@@ -201,16 +215,22 @@ fn import(reader: &mut Reader, mut imported: Node, document: &mut Node, resets: 
         let Some(own) = document.get_mut(section) else {
             continue;
         };
+        let Value::Mapping(own) = &mut own.value else {
+            continue;
+        };
+        let known = merge::Index::of(own);
         for (key, mut resource) in entries {
             let name = key.text().unwrap_or_default();
-            let merged = match own.remove(name) {
-                None => resource,
-                Some(conflict) => {
+            match known.get(name) {
+                None => own.push((key, resource)),
+                Some(at) => {
+                    let place = key.place.clone();
+                    let conflict = std::mem::replace(&mut own[at].1, Node::null(&place));
                     resets.apply_to(&mut resource, section, name);
-                    merge::merge_resource(resource, conflict, section, name, &mut reader.cx)
+                    own[at].1 =
+                        merge::merge_resource(resource, conflict, section, name, &mut reader.cx);
                 }
-            };
-            own.set(name, merged);
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ use super::{Context, Kind, Node, Place, Value};
 /// but `${A:-` would fill the stack.
 const MAX_DEPTH: usize = 100;
 
+/// Bytes that a text may have once its variables are replaced: as many as a file.
+const MAX_BYTES: usize = 4 << 20;
+
 /// Characters of a broken form that a message quotes: enough to find it.
 const MAX_QUOTED: usize = 60;
 
@@ -61,8 +64,9 @@ fn replace(text: &mut String, place: &Place, lookup: Lookup, cx: &mut Context) -
     warn_missing(missing, place, cx);
     match expanded {
         Ok(expanded) => {
+            let fits = cx.lengthen(expanded.len(), place);
             *text = expanded;
-            true
+            fits
         }
         Err(fault) => {
             cx.error(place, fault.to_string()).help = Some(fault.help());
@@ -101,6 +105,8 @@ pub enum Fault {
     },
     /// Defaults within defaults, too many of them.
     TooDeep,
+    /// Values that repeat values grow without end.
+    TooLong,
 }
 
 impl Fault {
@@ -112,6 +118,7 @@ impl Fault {
                 "set `{name}` in `.env`, in the shell, or in a file given with `--env-file`"
             ),
             Self::TooDeep => "put the default into a variable of its own".to_owned(),
+            Self::TooLong => "look for a variable that holds itself several times".to_owned(),
         }
     }
 
@@ -135,6 +142,10 @@ impl fmt::Display for Fault {
                 write!(f, "the variable `{name}` is required: {reason}")
             }
             Self::TooDeep => write!(f, "defaults stand in each other more than {MAX_DEPTH} deep"),
+            Self::TooLong => write!(
+                f,
+                "the text with its variables has more than {MAX_BYTES} bytes"
+            ),
         }
     }
 }
@@ -161,7 +172,7 @@ impl Expansion<'_> {
         if depth > MAX_DEPTH {
             return Err(Fault::TooDeep);
         }
-        let mut out = String::with_capacity(text.len());
+        let mut out = String::new();
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
             out.push_str(&rest[..dollar]);
@@ -169,9 +180,12 @@ impl Expansion<'_> {
             match token.form {
                 Form::Dollar => out.push('$'),
                 Form::Variable(variable) => out.push_str(&self.variable(&variable, depth)?),
-                Form::Invalid(why) => return Err(invalid(&rest[dollar..], why)),
+                Form::Invalid(wrong) => return Err(invalid(&rest[dollar..], wrong)),
             }
             rest = &rest[dollar + token.end..];
+            if out.len() > MAX_BYTES {
+                return Err(Fault::TooLong);
+            }
         }
         out.push_str(rest);
         Ok(out)
@@ -200,8 +214,13 @@ impl Expansion<'_> {
 }
 
 /// `text` begins with the form that is not valid.
-fn invalid(text: &str, why: &'static str) -> Fault {
-    let line = text.split('\n').next().unwrap_or_default();
+fn invalid(text: &str, wrong: Wrong) -> Fault {
+    let line = line_of(text);
+    let why = match wrong {
+        Wrong::Name => "does not begin with the name of a variable",
+        Wrong::Operator if line.contains('}') => "is not a form of interpolation",
+        Wrong::Operator | Wrong::Open => "is not closed with `}` on its line",
+    };
     let end = line.find('}').map_or(line.len(), |brace| brace + 1);
     let mut written: String = line[..end].chars().take(MAX_QUOTED).collect();
     if written.len() < end {
@@ -215,9 +234,6 @@ struct Token<'a> {
     form: Form<'a>,
     /// Bytes of the form.
     end: usize,
-    /// Bytes up to where compose-go's pattern ends, which is greedy: the last `}` of the line for
-    /// a form with an operator. Only the order of [`variables`] depends on it.
-    greedy_end: usize,
 }
 
 enum Form<'a> {
@@ -225,7 +241,18 @@ enum Form<'a> {
     Dollar,
     Variable(Reference<'a>),
     /// `${` that begins none of the forms, and why.
-    Invalid(&'static str),
+    Invalid(Wrong),
+}
+
+/// What is wrong with a form.
+#[derive(Clone, Copy)]
+enum Wrong {
+    /// No name follows `${`.
+    Name,
+    /// Neither `}` nor an operator follows the name.
+    Operator,
+    /// Its line has no `}` for it.
+    Open,
 }
 
 struct Reference<'a> {
@@ -272,20 +299,16 @@ impl<'a> Token<'a> {
     }
 
     fn new(form: Form<'a>, end: usize) -> Self {
-        Self {
-            form,
-            end,
-            greedy_end: end,
-        }
+        Self { form, end }
     }
 
-    /// Reads `${…}`. A form ends on its line, as compose-go's pattern does not cross lines.
+    /// Reads `${…}`. A form ends on its line, as compose-go's pattern does not cross lines. The line
+    /// is not looked for before it is needed: a text can have a form in every few bytes of one line.
     fn braced(text: &'a str) -> Self {
-        let line = text.split('\n').next().unwrap_or_default();
-        let name = &line[2..2 + name_length(&line[2..])];
-        let after = &line[2 + name.len()..];
+        let name = &text[2..2 + name_length(&text[2..])];
+        let after = &text[2 + name.len()..];
         if name.is_empty() {
-            return Self::invalid("does not begin with the name of a variable");
+            return Self::invalid(Wrong::Name);
         }
         if after.starts_with('}') {
             let operator = None;
@@ -293,31 +316,29 @@ impl<'a> Token<'a> {
             return Self::new(Form::Variable(Reference { name, operator }), end);
         }
         let Some((colon, sign, length)) = operator(after) else {
-            return Self::invalid(match line.contains('}') {
-                true => "is not a form of interpolation",
-                false => "is not closed with `}` on its line",
-            });
+            return Self::invalid(Wrong::Operator);
         };
         let word = 2 + name.len() + length;
-        let Some(last) = line[word..].rfind('}').map(|at| word + at) else {
-            return Self::invalid("is not closed with `}` on its line");
+        let close = closing_brace(text).or_else(|| line_of(text).rfind('}'));
+        let Some(close) = close.filter(|close| *close >= word) else {
+            return Self::invalid(Wrong::Open);
         };
-        let close = closing_brace(&line[..=last]).unwrap_or(last);
         let operator = Some(Operator {
             colon,
             sign,
-            word: &line[word..close],
+            word: &text[word..close],
         });
-        Self {
-            form: Form::Variable(Reference { name, operator }),
-            end: close + 1,
-            greedy_end: last + 1,
-        }
+        Self::new(Form::Variable(Reference { name, operator }), close + 1)
     }
 
-    fn invalid(why: &'static str) -> Self {
-        Self::new(Form::Invalid(why), "${".len())
+    fn invalid(wrong: Wrong) -> Self {
+        Self::new(Form::Invalid(wrong), "${".len())
     }
+}
+
+/// What stands before the first line end.
+fn line_of(text: &str) -> &str {
+    text.split('\n').next().unwrap_or_default()
 }
 
 /// The operator at the start of `text`: with a colon, its sign, its bytes.
@@ -346,7 +367,7 @@ fn name_length(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// Byte offset of the `}` that closes the first `{`.
+/// Byte offset of the `}` that closes the first `{`, on the first line.
 ///
 /// Like compose-go, this does not look at the character after a `{`: `{{` opens one level and `{}`
 /// stays open. So `${X:-{{.Name}}}` ends before its last brace, which then follows any value.
@@ -355,9 +376,12 @@ fn closing_brace(text: &str) -> Option<usize> {
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
+            b'\n' => return None,
             b'{' => {
                 depth += 1;
-                bytes.next();
+                if text.as_bytes().get(at + 1) != Some(&b'\n') {
+                    bytes.next();
+                }
             }
             b'}' if depth == 1 => return Some(at),
             b'}' => depth -= 1,
@@ -400,29 +424,42 @@ pub fn variables(node: &Node) -> Vec<Variable> {
 
 /// A piece of work of [`variables_of`].
 enum Step<'a> {
-    /// A text and how many defaults it stands in.
-    Read(&'a str, usize),
+    /// A text, how many defaults it stands in, and whether it is known to have one line.
+    Read(&'a str, usize, bool),
     Add(Reference<'a>),
 }
 
 /// Adds the variables of `text`. What follows a form on its line comes before the form itself:
 /// the order of compose-go, and it decides which default is the first.
 fn variables_of(text: &str, found: &mut Vec<Variable>) {
-    let mut steps = vec![Step::Read(text, 0)];
+    let mut steps = vec![Step::Read(text, 0, false)];
     while let Some(step) = steps.pop() {
-        let (text, depth) = match step {
+        let (text, depth, one_line) = match step {
             Step::Add(reference) => {
                 add_variable(&reference, found);
                 continue;
             }
-            Step::Read(text, depth) => (text, depth),
+            Step::Read(text, depth, one_line) => (text, depth, one_line),
         };
         let Some(dollar) = text.find('$') else {
             continue;
         };
         let token = Token::read(&text[dollar..]);
-        let (end, greedy_end) = (dollar + token.end, dollar + token.greedy_end);
-        steps.push(Step::Read(&text[greedy_end..], depth));
+        let end = dollar + token.end;
+        // compose-go's pattern is greedy: with an operator it ends at the last `}` of the line.
+        let greedy_end = match &token.form {
+            Form::Variable(Reference {
+                operator: Some(_), ..
+            }) => {
+                let line = match one_line {
+                    true => &text[dollar..],
+                    false => line_of(&text[dollar..]),
+                };
+                line.rfind('}').map_or(end, |at| dollar + at + 1).max(end)
+            }
+            _ => end,
+        };
+        steps.push(Step::Read(&text[greedy_end..], depth, one_line));
         let reference = match token.form {
             Form::Dollar => continue,
             Form::Variable(reference) => reference,
@@ -433,12 +470,12 @@ fn variables_of(text: &str, found: &mut Vec<Variable>) {
         };
         match reference.operator {
             Some(operator) if operator.sign != Sign::Required && depth < MAX_DEPTH => {
-                steps.push(Step::Read(operator.word, depth + 1));
+                steps.push(Step::Read(operator.word, depth + 1, true));
             }
             _ => {}
         }
         steps.push(Step::Add(reference));
-        steps.push(Step::Read(&text[end..greedy_end], depth));
+        steps.push(Step::Read(&text[end..greedy_end], depth, true));
     }
 }
 

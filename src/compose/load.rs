@@ -192,6 +192,7 @@ impl<'a> Loading<'a> {
                 absolute_paths: options.absolute_paths,
                 given,
                 opened: HashMap::new(),
+                extended: Default::default(),
             },
             directory,
             environment,
@@ -436,7 +437,7 @@ fn read_env_files(
         let entries = env_file::parse_after(&text, &lookup, &earlier).map_err(|bad| {
             let mut cx = Context::default();
             let shown = file.strip_prefix(directory).unwrap_or(&file);
-            cx.enter(&shown.to_string_lossy(), &text);
+            cx.enter_hidden(&shown.to_string_lossy(), &text);
             super::variables::bad_line(&mut cx, &bad);
             cx.problems
         })?;

@@ -3,7 +3,8 @@
 //! Source: Compose Specification, "Merge": mappings are merged, sequences are appended, and some
 //! keys have rules of their own. `!reset` and `!override` were applied before ([`super::reset`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::path::KeyPath;
 use super::{Context, Kind, Node, Place, Value};
@@ -22,6 +23,9 @@ pub fn merge_service(base: Node, over: Node, cx: &mut Context) -> Node {
 pub fn merge_resource(base: Node, over: Node, section: &str, name: &str, cx: &mut Context) -> Node {
     merge_at(base, over, &mut KeyPath::of(&[section, name]), cx)
 }
+
+/// Address pools of a network that are merged: each is compared with all others.
+const MAX_POOLS: usize = 100;
 
 /// How the two values at one place become one.
 #[derive(Clone, Copy)]
@@ -94,9 +98,9 @@ fn merge_at(base: Node, over: Node, path: &mut KeyPath, cx: &mut Context) -> Nod
         Some(Rule::Pairs) => joined(into_list(base), into_list(over), place),
         Some(Rule::NewPairs) => {
             let base = into_list(base);
-            let known = |item: &Node| base.iter().any(|other| same_value(other, item));
-            let new = into_list(over).into_iter().filter(|item| !known(item));
-            let new = new.collect();
+            let known = Known::of(&base);
+            let new = into_list(over).into_iter();
+            let new = new.filter(|item| !known.has(&base, item)).collect();
             joined(base, new, place)
         }
         Some(Rule::Names) => mappings(names(base), names(over), path, cx),
@@ -116,8 +120,10 @@ fn generic(base: Node, over: Node, path: &mut KeyPath, cx: &mut Context) -> Node
             let place = over.place.clone();
             let mut list = into_list(base);
             // What is there already is not added again; doubles in one document stay.
+            let mut known = Known::of(&list);
             for item in into_list(over) {
-                if !list.iter().any(|known| same_value(known, &item)) {
+                if !known.has(&list, &item) {
+                    known.add(&item, list.len());
                     list.push(item);
                 }
             }
@@ -173,11 +179,12 @@ fn mappings(base: Node, over: Node, path: &mut KeyPath, cx: &mut Context) -> Nod
 }
 
 /// Where each key of a mapping stands: a mapping of hundreds of services is not searched for each.
-struct Index(HashMap<String, usize>);
+pub(super) struct Index(HashMap<String, usize>);
 
 impl Index {
-    fn of(entries: &[(Node, Node)]) -> Self {
-        let names = entries.iter().enumerate();
+    /// The index of a mapping's entries; of two with one name the first counts.
+    pub(super) fn of(entries: &[(Node, Node)]) -> Self {
+        let names = entries.iter().enumerate().rev();
         Self(
             names
                 .filter_map(|(at, (key, _))| Some((key.text()?.to_owned(), at)))
@@ -185,9 +192,57 @@ impl Index {
         )
     }
 
-    fn get(&self, name: &str) -> Option<usize> {
+    /// Where the key `name` stands.
+    pub(super) fn get(&self, name: &str) -> Option<usize> {
         self.0.get(name).copied()
     }
+}
+
+/// The items of a list by what they say, so that a list of thousands is not searched for each.
+struct Known(HashMap<u64, Vec<usize>>);
+
+impl Known {
+    fn of(list: &[Node]) -> Self {
+        let mut known = Self(HashMap::with_capacity(list.len()));
+        for (at, item) in list.iter().enumerate() {
+            known.add(item, at);
+        }
+        known
+    }
+
+    fn add(&mut self, item: &Node, at: usize) {
+        self.0.entry(fingerprint(item)).or_default().push(at);
+    }
+
+    /// True when `list`, of which this is made, has such an item.
+    fn has(&self, list: &[Node], item: &Node) -> bool {
+        let alike = self.0.get(&fingerprint(item));
+        alike.is_some_and(|all| all.iter().any(|at| same_value(&list[*at], item)))
+    }
+}
+
+/// A number that is the same for values that are the same.
+fn fingerprint(node: &Node) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match &node.value {
+        Value::Scalar(text, kind) => (text, kind).hash(&mut hasher),
+        Value::Sequence(items) => {
+            items.len().hash(&mut hasher);
+            for item in items {
+                fingerprint(item).hash(&mut hasher);
+            }
+        }
+        Value::Mapping(entries) => {
+            let entries = entries.iter().map(|(key, value)| {
+                let mut hasher = DefaultHasher::new();
+                (key.text(), fingerprint(value)).hash(&mut hasher);
+                hasher.finish()
+            });
+            // The order of the keys does not matter.
+            entries.fold(0, u64::wrapping_add).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// Equality without regard to places; the order of a mapping's keys does not matter.
@@ -250,13 +305,19 @@ fn mapping_of(node: Node, value: impl Fn(&Place) -> Node) -> Node {
     let Value::Sequence(items) = &node.value else {
         return node;
     };
-    let mut mapping = Node::mapping(node.place.clone());
+    let mut known = HashSet::new();
+    let mut entries = Vec::with_capacity(items.len());
+    // Of doubles the first stands; all have the same value.
     for item in items {
-        if let Some(name) = item.text() {
-            mapping.set(name, value(&item.place));
+        if let Some(name) = item.text().filter(|name| known.insert(*name)) {
+            let value = value(&item.place);
+            entries.push((Node::string(name, &value.place), value));
         }
     }
-    mapping
+    Node {
+        value: Value::Mapping(entries),
+        ..Node::null(&node.place)
+    }
 }
 
 /// `[a, b]` as `{a: null, b: null}`.
@@ -297,6 +358,12 @@ fn logging(base: Node, over: Node, path: &mut KeyPath, cx: &mut Context) -> Node
 
 fn address_pools(base: Node, over: Node, path: &mut KeyPath, cx: &mut Context) -> Node {
     let place = over.place.clone();
+    let count = |node: &Node| node.as_sequence().map_or(0, <[Node]>::len);
+    if count(&base).max(count(&over)) > MAX_POOLS {
+        let message = format!("more than {MAX_POOLS} address pools cannot be merged");
+        cx.error(&place, message);
+        return base;
+    }
     let subnet = |pool: &Node| pool.get("subnet").and_then(Node::text).map(str::to_owned);
     let (mut all, overs) = (into_list(base), into_list(over));
     let olds = 0..all.len();

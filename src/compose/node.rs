@@ -3,7 +3,7 @@
 use super::Place;
 
 /// What a scalar is, by YAML's core schema as Compose's parser applies it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `null`, `~` or nothing; the text is empty.
     Null,
@@ -159,6 +159,15 @@ impl Node {
             .iter()
             .position(|(name, _)| name.text() == Some(key))?;
         Some(entries.remove(at).1)
+    }
+
+    /// Keys and values in this one, itself included.
+    pub fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar(..) => 0,
+            Value::Sequence(items) => items.iter().map(Self::size).sum(),
+            Value::Mapping(entries) => entries.iter().map(|(_, value)| 1 + value.size()).sum(),
+        }
     }
 
     /// What a reader of the file would call it.

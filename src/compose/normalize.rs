@@ -3,7 +3,7 @@
 //! Source: Compose Specification, "Networks" (the default network), "Services" (implicit
 //! dependencies), "Volumes", "Configs", "Secrets" and "Networks" (`name`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::canonical::change;
 use super::defaults::items;
@@ -173,7 +173,11 @@ fn complete_hooks(service: &mut Node, cx: &mut Context) {
             !NOT_OF_HOOKS.contains(&key) && !key.starts_with("x-")
         });
     }
+    let values = base.size();
     for hook in items(service, &["pre_start"]) {
+        if !cx.spend(values, &hook.place) {
+            return;
+        }
         let own = std::mem::replace(hook, Node::null(&base.place));
         *hook = merge::merge_service(base.clone(), own, cx);
     }
@@ -249,6 +253,11 @@ fn implied_dependencies(service: &mut Node) {
             implied.push((target.to_owned(), false, place.clone()));
         }
     }
+    let written = service.get("depends_on").and_then(Node::as_mapping);
+    let written = written.unwrap_or(&[]).iter();
+    let mut known: HashSet<String> = written
+        .filter_map(|(name, _)| name.text().map(str::to_owned))
+        .collect();
     for (target, restart, place) in implied {
         if service
             .get("depends_on")
@@ -257,15 +266,17 @@ fn implied_dependencies(service: &mut Node) {
         {
             service.set("depends_on", Node::mapping(place.clone()));
         }
-        let Some(depends_on) = service.get_mut("depends_on") else {
+        let Some(Value::Mapping(depends_on)) =
+            service.get_mut("depends_on").map(|node| &mut node.value)
+        else {
             continue;
         };
-        if depends_on.get(&target).is_none() {
+        if known.insert(target.clone()) {
             let mut dependency = Node::mapping(place.clone());
             dependency.set("condition", Node::string("service_started", &place));
             dependency.set("restart", Node::bool(restart, &place));
             dependency.set("required", Node::bool(true, &place));
-            depends_on.set(&target, dependency);
+            depends_on.push((Node::string(target, &place), dependency));
         }
     }
 }

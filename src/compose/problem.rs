@@ -1,5 +1,7 @@
 //! What is wrong with the user's files, with the line and a caret under it.
 
+use std::sync::Arc;
+
 use annotate_snippets::{AnnotationKind, Level as SnippetLevel, Renderer, Snippet};
 
 use super::Place;
@@ -25,7 +27,7 @@ pub struct Problem {
     /// Where, when it is at one place.
     pub place: Option<Place>,
     /// The text of that line.
-    pub line: Option<String>,
+    pub line: Option<Arc<str>>,
     /// What to do.
     pub help: Option<String>,
 }

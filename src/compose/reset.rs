@@ -7,7 +7,7 @@ use super::path::KeyPath;
 use super::{Node, Value};
 
 /// The places that a document resets.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Resets(Vec<KeyPath>);
 
 impl Resets {

@@ -14,6 +14,8 @@ pub struct Disabled {
     pub name: String,
     /// The profiles that would start it.
     pub profiles: Vec<String>,
+    /// True when it is built.
+    pub built: bool,
 }
 
 /// The profiles that a service names.
@@ -34,7 +36,12 @@ pub fn by_profile(document: &mut Node, active: &[String]) -> Vec<Disabled> {
                 .any(|profile| profile == "*" || profiles.contains(profile));
         if !chosen {
             let name = name.to_owned();
-            disabled.push(Disabled { name, profiles });
+            let built = service.get("build").is_some();
+            disabled.push(Disabled {
+                name,
+                profiles,
+                built,
+            });
         }
         chosen
     });

@@ -159,9 +159,14 @@ impl Identity {
                 Some(target) => target.to_owned(),
                 None => format!("{directory}/{}", own("source").unwrap_or_default()),
             }),
+            // To Compose the number 80 is not the text "80".
             (Self::Port, Some(_), _) => Some(format!(
-                "{}:{}:{}/{}",
+                "{}:{}{}:{}/{}",
                 own("host_ip").unwrap_or("0.0.0.0"),
+                match item.get("published").and_then(Node::as_string) {
+                    Some(_) => "",
+                    None => "number ",
+                },
                 own("published").unwrap_or_default(),
                 own("target")?,
                 own("protocol").unwrap_or("tcp"),

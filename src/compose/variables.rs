@@ -3,8 +3,10 @@
 //! Source: Compose Specification, "env_file" and "label_file": later files win over earlier ones,
 //! and what is written in the Compose file wins over all files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
 
 use super::disk::Disk;
 use super::env_file::{self, BadLine, Entry};
@@ -87,7 +89,7 @@ fn env_files(
     };
     let own = pairs(service.get("environment"));
     // Null stands for a variable that is named and has no value anywhere: it stays so.
-    let mut read: Vec<(String, Node)> = Vec::new();
+    let mut read: IndexMap<String, Node> = IndexMap::new();
     let mut known: HashMap<String, String> = own
         .iter()
         .filter(|(_, value)| !value.is_null())
@@ -115,18 +117,10 @@ fn env_files(
         let entries = entries(path, text, format, base, disk, [&lookup, &earlier], cx);
         for (name, value) in entries {
             known.insert(name.clone(), value.text().unwrap_or_default().to_owned());
-            match read.iter_mut().find(|(other, _)| *other == name) {
-                Some((_, old)) => *old = value,
-                None => read.push((name, value)),
-            }
+            read.insert(name, value);
         }
     }
-    for (name, value) in own {
-        match read.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => read.push((name, value)),
-        }
-    }
+    read.extend(own);
     if !read.is_empty() {
         let place = files.place.clone();
         service.set("environment", mapping(read, &place));
@@ -137,7 +131,7 @@ fn label_files(service: &mut Node, base: &Path, disk: &dyn Disk, cx: &mut Contex
     let Some(files) = service.get("label_file").cloned() else {
         return;
     };
-    let mut labels: Vec<(String, Node)> = Vec::new();
+    let mut labels: IndexMap<String, Node> = IndexMap::new();
     for path in files.as_sequence().unwrap_or(&[]) {
         let Some(text) = path.text() else { continue };
         if !disk.exists(Path::new(text)) {
@@ -145,22 +139,23 @@ fn label_files(service: &mut Node, base: &Path, disk: &dyn Disk, cx: &mut Contex
             cx.error(&path.place, message);
             continue;
         }
-        let lookup = |name: &str| {
-            let known = labels.iter().find(|(known, _)| known == name);
-            known.and_then(|(_, value)| value.text().map(str::to_owned))
-        };
-        for (name, value) in entries(path, text, "", base, disk, [&lookup, &|_| None], cx) {
-            labels.retain(|(known, _)| *known != name);
-            labels.push((name, value));
-        }
+        let lookup = |name: &str| labels.get(name)?.text().map(str::to_owned);
+        labels.extend(entries(
+            path,
+            text,
+            "",
+            base,
+            disk,
+            [&lookup, &|_| None],
+            cx,
+        ));
     }
     for (name, value) in pairs(service.get("labels")) {
-        labels.retain(|(known, _)| *known != name);
         let value = match value.is_null() {
             true => Node::string("", &value.place),
             false => value,
         };
-        labels.push((name, value));
+        labels.insert(name, value);
     }
     if !labels.is_empty() {
         let place = files.place.clone();
@@ -168,7 +163,7 @@ fn label_files(service: &mut Node, base: &Path, disk: &dyn Disk, cx: &mut Contex
     }
 }
 
-fn mapping(entries: Vec<(String, Node)>, place: &Place) -> Node {
+fn mapping(entries: IndexMap<String, Node>, place: &Place) -> Node {
     let entries = entries.into_iter();
     Node {
         value: Value::Mapping(
@@ -191,14 +186,15 @@ fn entries(
     cx: &mut Context,
 ) -> Vec<(String, Node)> {
     let shown = shown(file, base);
-    let text = match disk.read(Path::new(file)) {
+    let read = disk.read(Path::new(file));
+    let text = match read.and_then(|text| cx.admit(text.len()).map(|()| text)) {
         Ok(text) => text,
         Err(why) => {
             cx.error(&path.place, format!("cannot read `{shown}`: {why}"));
             return Vec::new();
         }
     };
-    cx.enter(&shown, &text);
+    cx.enter_hidden(&shown, &text);
     let parsed = match format {
         "" | ".env" => env_file::parse_after(&text, lookup, earlier),
         "raw" => env_file::parse_raw(&text, lookup),
@@ -209,7 +205,8 @@ fn entries(
         }
     };
     let entries = match parsed {
-        Ok(entries) => entries,
+        Ok(entries) if cx.spend(2 * entries.len(), &path.place) => entries,
+        Ok(_) => return Vec::new(),
         Err(bad) => {
             bad_line(cx, &bad);
             return Vec::new();
@@ -237,6 +234,8 @@ pub(super) fn bad_line(cx: &mut Context, bad: &BadLine) {
 /// The pairs of a mapping or of a list of `KEY=value`; null where there is no value.
 pub fn pairs(node: Option<&Node>) -> Vec<(String, Node)> {
     let mut pairs: Vec<(String, Node)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut doubles: HashSet<usize> = HashSet::new();
     match node.map(|node| &node.value) {
         Some(Value::Mapping(entries)) => pairs.extend(
             entries
@@ -258,11 +257,16 @@ pub fn pairs(node: Option<&Node>) -> Vec<(String, Node)> {
                     }
                     None => (text, Node::null(&item.place)),
                 };
-                pairs.retain(|(known, _)| known != name);
+                // Of doubles the last stands, at its own place.
+                if let Some(double) = known.insert(name.to_owned(), pairs.len()) {
+                    doubles.insert(double);
+                }
                 pairs.push((name.to_owned(), value));
             }
         }
         _ => {}
     }
+    let mut at = 0..;
+    pairs.retain(|_| !doubles.contains(&at.next().unwrap_or_default()));
     pairs
 }

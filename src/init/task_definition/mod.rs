@@ -62,7 +62,7 @@ fn syntax(file: &str, text: &str, error: &serde_json::Error) -> Problem {
             column,
             end_column: column + 1,
         }),
-        line: text.lines().nth(line - 1).map(str::to_owned),
+        line: text.lines().nth(line - 1).map(Into::into),
         ..Problem::error(format!(
             "{file}:{line}:{column}: this is not JSON: {message}"
         ))
