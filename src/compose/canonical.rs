@@ -218,14 +218,12 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
                 continue;
             }
         };
+        // A range of few letters stands for thousands of ports.
+        if !cx.spend(port::VALUES * port::count(text), &item.place) {
+            return;
+        }
         match port::long_forms(text, &item.place) {
-            Ok(forms) => {
-                let values = forms.iter().map(Node::size).sum();
-                if !cx.spend(values, &item.place) {
-                    return;
-                }
-                long.extend(forms);
-            }
+            Ok(forms) => long.extend(forms),
             Err(_) if !exact => long.push(item),
             Err(message) => {
                 cx.error(&item.place, message).help =
