@@ -377,7 +377,7 @@ fn circle_from<'a>(
         return None;
     }
     let mut path = IndexMap::from([(start, targets(start))]);
-    while let Some((&name, open)) = path.last_mut().map(|(name, open)| (name, open)) {
+    while let Some((&name, open)) = path.last_mut() {
         let Some((target, _)) = open.next() else {
             path.pop();
             done.insert(name);
