@@ -11,7 +11,7 @@ use super::project;
 use crate::app::Mode;
 use crate::app::load::load_with_project;
 use crate::compose::disk::Files;
-use crate::compose::{self, Node, Options, Project, normal};
+use crate::compose::{self, Node, Options, Project, normal, write::yaml};
 use crate::dev;
 use crate::prod::translate;
 
@@ -41,7 +41,7 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
         Some(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
         // It costs as much as all of the reading.
         None if args.quiet => return Ok(Exit::Clean),
-        None => whole(&project, args)?,
+        None => whole(&project, args),
     };
     if !args.quiet {
         write(&text, args)?;
@@ -301,7 +301,7 @@ fn hash(service: &Value) -> String {
 
 /// The whole project. A dollar sign is doubled: the text is a Compose file, and reading it again
 /// must give the same.
-fn whole(project: &Project, args: &args::Config) -> Result<String, Failure> {
+fn whole(project: &Project, args: &args::Config) -> String {
     let root = &project.document;
     let json = args.format == ConfigFormat::Json;
     let value = match (args.no_interpolate, json) {
@@ -311,21 +311,13 @@ fn whole(project: &Project, args: &args::Config) -> Result<String, Failure> {
         (false, false) => normal::normal_yaml(root),
     };
     let text = match args.format {
-        ConfigFormat::Json => serde_json::to_string_pretty(&value)
-            .map(|text| text + "\n")
-            .ok(),
-        ConfigFormat::Yaml => serde_yaml::to_string(&value).ok(),
+        ConfigFormat::Json => serde_json::to_string_pretty(&value).unwrap_or_default() + "\n",
+        ConfigFormat::Yaml => yaml(&value),
     };
-    let text = text.ok_or_else(|| {
-        Failure::usage(
-            "the project cannot be written as text",
-            "try the other format with `--format`",
-        )
-    })?;
-    Ok(match args.no_interpolate {
+    match args.no_interpolate {
         true => text,
         false => text.replace('$', "$$"),
-    })
+    }
 }
 
 fn variables(options: &Options, args: &args::Config) -> Result<Exit, Failure> {

@@ -221,14 +221,12 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
                 continue;
             }
         };
+        // A range of few letters stands for thousands of ports.
+        if !cx.spend(port::VALUES * port::count(text), &item.place) {
+            return;
+        }
         match port::long_forms(text, &item.place) {
-            Ok(forms) => {
-                let values = forms.iter().map(Node::size).sum();
-                if !cx.spend(values, &item.place) {
-                    return;
-                }
-                long.extend(forms);
-            }
+            Ok(forms) => long.extend(forms),
             // One entry that cannot be read keeps the whole list as it is.
             Err(_) if !exact => return,
             Err(message) => {

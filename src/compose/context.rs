@@ -13,11 +13,13 @@ const MAX_FILES: usize = 10_000;
 /// Bytes that one reading may read, counted in the same way.
 const MAX_READ: usize = 32 << 20;
 /// Keys and values that `include`, `extends`, several documents and ranges of ports may make.
-const MAX_MADE: usize = 1_500_000;
+const MAX_MADE: usize = 1_000_000;
 /// Problems that are kept. A file with more has one cause, or is no Compose file.
 const MAX_PROBLEMS: usize = 100;
 /// Problems for which a name that was meant is looked for: that goes through all names there are.
 const MAX_GUESSES: usize = 20;
+/// Names that are compared for it.
+const MAX_COMPARED: usize = 1_000;
 /// Bytes of the longest name that was meant.
 const MAX_NAME: usize = 100;
 
@@ -134,7 +136,7 @@ impl Context {
         names: impl Iterator<Item = &'a str>,
     ) -> Option<&'a str> {
         match self.problems.0.len() < MAX_GUESSES {
-            true => nearest(word, names),
+            true => nearest(word, names.take(MAX_COMPARED)),
             false => None,
         }
     }

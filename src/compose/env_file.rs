@@ -60,6 +60,9 @@ impl BadLine {
 /// doubles with every line.
 const MAX_LENGTH: usize = 16 << 20;
 
+/// Variables that a file may set: as many as Compose reads values of a document.
+const MAX_ENTRIES: usize = 100_000;
+
 /// The longest line in bytes that Go's line scanner takes, which `format: raw` and ECS read with.
 pub(super) const MAX_SCANNED: usize = 65_535;
 
@@ -88,6 +91,10 @@ pub fn parse_after(text: &str, lookup: Lookup, earlier: Lookup) -> Result<Vec<En
         length: Cell::new(0),
     };
     while reader.find_statement() {
+        if reader.entries.len() >= MAX_ENTRIES {
+            let message = format!("the file sets more than {MAX_ENTRIES} variables");
+            return Err(reader.bad(reader.at..reader.at, message));
+        }
         reader.statement()?;
     }
     Ok(reader.entries)
@@ -130,6 +137,11 @@ pub fn parse_raw(text: &str, lookup: Lookup) -> Result<Vec<Entry>, BadLine> {
             return Err(bad(
                 "in the format `raw`, a name has no spaces in or after it",
             ));
+        }
+        if entries.len() >= MAX_ENTRIES {
+            return Err(bad(&format!(
+                "the file sets more than {MAX_ENTRIES} variables"
+            )));
         }
         entries.push(Entry {
             name: name.to_owned(),

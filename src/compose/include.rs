@@ -187,6 +187,9 @@ fn environment(
             bad_line(&mut reader.cx, &bad);
             Stop
         })?;
+        if !reader.cx.spend(2 * entries.len(), &place) {
+            return Err(Stop);
+        }
         let entries = entries.into_iter();
         variables.extend(entries.filter_map(|entry| Some((entry.name, entry.value?))));
     }

@@ -59,6 +59,10 @@ fn replace(text: &mut String, place: &Place, lookup: Lookup, cx: &mut Context) -
     if !text.contains('$') {
         return true;
     }
+    // Once it is too much, every further text would only add to it.
+    if !cx.lengthen(0, place) {
+        return false;
+    }
     let mut missing = Vec::new();
     let expanded = expand(text, lookup, &mut missing);
     warn_missing(missing, place, cx);

@@ -171,11 +171,13 @@ impl<'a> Loading<'a> {
         environment
             .entry("PWD".to_owned())
             .or_insert_with(|| options.working_directory.to_string_lossy().into_owned());
-        let directory = options.directory_of(&options.files);
-        read_env_files(options, &directory, disk, &mut environment)?;
+        let first = options.directory_of(&options.files);
+        read_env_files(options, &first, disk, &mut environment)?;
         let files = options.find_files(&environment, disk)?;
         let directory = options.directory_of(&files);
-        read_env_files(options, &directory, disk, &mut environment)?;
+        if directory != first {
+            read_env_files(options, &directory, disk, &mut environment)?;
+        }
         let mut given = HashMap::new();
         if let Some(text) = &options.standard_input {
             given.insert(options.working_directory.join("-"), text.clone());

@@ -14,7 +14,7 @@
 //! | who takes part | `select` |
 //! | references and circles | `consistency` |
 //! | env files and label files | `variables` |
-//! | the tree as Compose prints it | `normal` |
+//! | the tree as Compose prints it | `normal`, `write` |
 
 mod canonical;
 mod consistency;
@@ -46,6 +46,7 @@ mod unique;
 mod validate;
 mod variables;
 mod volume;
+pub mod write;
 mod yaml;
 
 pub use context::{Context, nearest};

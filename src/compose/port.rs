@@ -59,6 +59,16 @@ pub fn long_forms(text: &str, place: &Place) -> Result<Vec<Node>, String> {
     Ok(ports.into_iter().map(|(_, port)| port).collect())
 }
 
+/// How many ports `text` stands for, as far as that can be told without reading all of it.
+pub fn count(text: &str) -> usize {
+    let (_, _, container) = split(text);
+    let ports = container.split('/').next().unwrap_or_default();
+    range(ports).map_or(0, |(first, last)| (last - first) as usize + 1)
+}
+
+/// Keys and values of a long form.
+pub const VALUES: usize = 9;
+
 fn long_form(
     address: &str,
     published: Option<String>,
