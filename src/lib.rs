@@ -23,8 +23,8 @@
 //! | [`checks`] | the rules: evidence in, findings out | `app`, `evidence`, `finding`, `mask`, `scan` |
 //! | [`engine`] | the container engine, the only user of its client library | |
 //! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan` |
-//! | [`dev`] | the app as it is developed | `app`, `build`, `engine`, `evidence`, `labels`, `plan`, `run`, `wire` |
-//! | [`prod`] | the app as ECS tasks | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
+//! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
+//! | [`prod`] | the app as ECS tasks | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `finding`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
 //! | [`report`] | findings to text | `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |

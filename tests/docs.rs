@@ -86,7 +86,7 @@ fn the_readme_shows_every_command() {
         assert!(readme.contains(&format!("envsim {name}")), "{name}");
         count += 1;
     }
-    assert_eq!(count, 9, "{help}");
+    assert_eq!(count, 11, "{help}");
 }
 
 #[test]

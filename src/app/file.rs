@@ -12,12 +12,28 @@ use super::Place;
 pub enum FileSource {
     /// A file of the host, absolute.
     File(PathBuf),
-    /// A variable of envsim's environment or `.env`, by name.
-    Variable(String),
+    /// A variable of envsim's environment or `.env`.
+    Variable {
+        /// Its name.
+        name: String,
+        /// Its value, where it has one.
+        #[serde(skip)]
+        value: Option<Hidden>,
+    },
     /// Written in the Compose file.
     Content(String),
     /// It exists already, outside of the project.
     External,
+}
+
+/// A value that is never shown: not in a log, not in a debug form, not in a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Hidden")
+    }
 }
 
 /// Which of the two it is; they differ in where they are mounted.

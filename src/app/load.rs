@@ -2,7 +2,7 @@
 
 use super::{App, Mode, Problems, read};
 use crate::compose::disk::Disk;
-use crate::compose::{self, Options};
+use crate::compose::{self, Options, Project};
 
 /// Laid over the first file in the production run when no file is named.
 const PRODUCTION_NAMES: &[&str] = &[
@@ -33,6 +33,18 @@ pub fn override_names(mode: Mode) -> &'static [&'static str] {
 /// # Errors
 /// Every problem found, warnings included, when one of them is an error.
 pub fn load(options: &Options, disk: &dyn Disk, mode: Mode) -> Result<Loaded, Problems> {
+    load_with_project(options, disk, mode).map(|(_, loaded)| loaded)
+}
+
+/// The same, with the resolved tree that the app was read from.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_project(
+    options: &Options,
+    disk: &dyn Disk,
+    mode: Mode,
+) -> Result<(Project, Loaded), Problems> {
     let options = Options {
         override_names: override_names(mode),
         ..options.clone()
@@ -40,5 +52,5 @@ pub fn load(options: &Options, disk: &dyn Disk, mode: Mode) -> Result<Loaded, Pr
     let (project, mut cx) = compose::load(&options, disk)?;
     let app = read::app(&project, mode, &mut cx);
     let (app, problems) = read::checked(app, cx)?;
-    Ok(Loaded { app, problems })
+    Ok((project, Loaded { app, problems }))
 }

@@ -26,11 +26,16 @@ use serde::{Deserialize, Serialize};
 pub use crate::compose::{At, Level, Place, Problem, Problems, nearest};
 pub use build::{Build, BuildSecret};
 pub use env::{EnvFrom, EnvVar};
-pub use file::{FileKind, FileMount, FileSource};
+pub use file::{FileKind, FileMount, FileSource, Hidden};
 pub use health::HealthCheck;
 pub use port::{Port, Protocol};
-pub use service::{Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Service, Ulimit};
-pub use settings::{Deploy, Device, DeviceRequest, Logging, Resource, Settings};
+pub use service::{
+    Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Replica, Service, Ulimit,
+};
+pub use settings::{
+    Blkio, Deploy, Device, DeviceRequest, Logging, Resource, RestartPolicy, Settings,
+    ThrottleDevice,
+};
 pub use task::{
     Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
 };

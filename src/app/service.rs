@@ -1,5 +1,6 @@
 //! One service of the application.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -27,7 +28,8 @@ pub struct Service {
     pub entrypoint: Option<At<Vec<String>>>,
     /// Variables of `env_file` and `environment`, merged, one per name.
     pub environment: Vec<EnvVar>,
-    /// Variables named without a value that the shell does not have either.
+    /// Variables named without a value that have none: the shell does not have them either, or it is
+    /// production, which has no shell.
     pub unset_environment: Vec<At<String>>,
     /// `ports`.
     pub ports: Vec<Port>,
@@ -97,6 +99,8 @@ pub struct Service {
     pub pull_policy: Option<String>,
     /// `develop.watch`.
     pub watch: Vec<WatchRule>,
+    /// Env files; their variables are in [`Self::environment`].
+    pub env_files: Vec<At<PathBuf>>,
     /// Configs and secrets, as files.
     pub files: Vec<FileMount>,
     /// Run in a container of their own before the service starts.
@@ -109,6 +113,8 @@ pub struct Service {
     pub settings: Settings,
     /// Where each key is written.
     pub keys: IndexMap<String, Place>,
+    /// Which of several containers of one service this is, where it is not the first.
+    pub replica: Option<Replica>,
     /// `x-envsim.essential`, as written.
     pub essential: Option<At<bool>>,
     /// `x-envsim.task`, as written; [`super::App::task_name`] knows the default.
@@ -121,6 +127,15 @@ pub struct Service {
     pub external: Option<External>,
     /// `x-envsim.prod`.
     pub prod: ProdOverrides,
+}
+
+/// A further container of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// The service.
+    pub of: String,
+    /// From 2: the first is the service itself.
+    pub number: u32,
 }
 
 /// One entry of `depends_on`.

@@ -153,8 +153,10 @@ pub struct Blkio {
 #[serde(default)]
 pub struct WeightDevice {
     /// Path of the device.
+    #[serde(alias = "Path")]
     pub path: String,
     /// Share, 10 to 1000.
+    #[serde(alias = "Weight")]
     pub weight: u16,
 }
 
@@ -163,9 +165,10 @@ pub struct WeightDevice {
 #[serde(default)]
 pub struct ThrottleDevice {
     /// Path of the device.
+    #[serde(alias = "Path")]
     pub path: String,
     /// Bytes or operations per second.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(alias = "Rate", deserialize_with = "bytes")]
     pub rate: i64,
 }
 
@@ -239,6 +242,14 @@ pub struct Deploy {
     pub update_config: Option<serde_json::Value>,
     /// How a failed replacement is undone.
     pub rollback_config: Option<serde_json::Value>,
+}
+
+impl Deploy {
+    /// Whether `placement` says anything; the normal form always has it.
+    pub fn is_placed(&self) -> bool {
+        let placement = self.placement.as_ref().and_then(|value| value.as_object());
+        placement.is_some_and(|placement| !placement.is_empty())
+    }
 }
 
 /// Limits and reservations.

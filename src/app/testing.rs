@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::load::load_with_project;
 use super::{App, Level, Mode, Problems};
 use crate::compose::disk::Disk;
-use crate::compose::{self, Options};
+use crate::compose::{Options, Project};
 
 /// Reads `text` as `compose.yaml` in `/project`.
 ///
@@ -16,14 +17,26 @@ pub fn app(text: &str) -> App {
 
 /// The same for one of the two modes.
 pub fn app_for(text: &str, mode: Mode) -> App {
-    read(text, mode)
-        .unwrap_or_else(|problems| panic!("{problems:?}"))
-        .0
+    project_for(text, mode).1
+}
+
+/// The same with the resolved tree it was read from.
+///
+/// # Panics
+/// When the text has an error.
+pub fn project_for(text: &str, mode: Mode) -> (Project, App) {
+    let read = load_with_project(&options(), &OneFile(text), mode);
+    let (project, loaded) = read.unwrap_or_else(|problems| panic!("{problems:?}"));
+    (project, loaded.app)
 }
 
 /// What is said of `text`: each problem as `LINE:COLUMN level: message (help)`.
 pub fn said(text: &str, mode: Mode) -> Vec<String> {
-    let problems = read(text, mode).map_or_else(|problems| problems, |(_, problems)| problems);
+    let read = load_with_project(&options(), &OneFile(text), mode);
+    let problems: Problems = match read {
+        Ok((_, loaded)) => loaded.problems,
+        Err(problems) => problems,
+    };
     let said = problems.0.iter().map(|problem| {
         let level = match problem.level {
             Level::Error => "error",
@@ -38,16 +51,13 @@ pub fn said(text: &str, mode: Mode) -> Vec<String> {
     said.collect()
 }
 
-fn read(text: &str, mode: Mode) -> Result<(App, Problems), Problems> {
-    let options = Options {
+fn options() -> Options {
+    Options {
         files: vec!["compose.yaml".into()],
         working_directory: "/project".into(),
         drops_unused: false,
         ..Options::default()
-    };
-    let (project, mut cx) = compose::load(&options, &OneFile(text))?;
-    let app = super::read::app(&project, mode, &mut cx);
-    super::read::checked(app, cx)
+    }
 }
 
 /// A disk with nothing but `/project/compose.yaml`.

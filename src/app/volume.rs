@@ -30,6 +30,8 @@ pub enum MountKind {
         size: Option<i64>,
         /// Permission bits.
         mode: Option<u32>,
+        /// All options as the short form of `tmpfs` has them: `size=64m,uid=1000`.
+        options: Option<String>,
     },
 }
 

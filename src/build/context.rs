@@ -117,6 +117,16 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Conte
 }
 
 impl Listing {
+    /// Adds all of `other` below the directory `name`.
+    pub fn nest(&mut self, name: &str, other: Listing) {
+        let nested = other.entries.into_iter().map(|entry| Entry {
+            path: format!("{name}/{}", entry.path),
+            raw: Path::new(name).join(&entry.raw),
+            ..entry
+        });
+        self.entries.extend(nested);
+    }
+
     /// The entries as values for [`super::copied::copied`].
     pub fn files(&self) -> Vec<ContextFile> {
         let kind = |entry: &Entry| match &entry.kind {

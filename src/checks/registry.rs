@@ -5,6 +5,7 @@ use super::{Rule, hosts, image, probes, task};
 /// All rules.
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
+    image::environment_missing::RULE,
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,

@@ -96,18 +96,19 @@ pub fn list<S: AsRef<str>>(names: &[S]) -> String {
 pub const TASK_LOOPBACK: &str = "127.0.0.1";
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::app::Mode;
     use crate::app::testing::app_for;
 
-    fn evidence(text: &str) -> Evidence {
+    pub(crate) fn evidence(text: &str) -> Evidence {
         Evidence {
             dev: app_for(text, Mode::Dev),
             prod: app_for(text, Mode::Prod).deployed(),
             images: Vec::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
+            env_file_lines: Vec::new(),
             task: None,
             dev_listeners: None,
             probes: Vec::new(),

@@ -5,11 +5,15 @@ use std::io::Write;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::args::{self, ConfigFormat};
+use super::args::{self, ConfigFormat, RunMode};
 use super::exit::{Exit, Failure, print};
 use super::project;
+use crate::app::Mode;
+use crate::app::load::load_with_project;
 use crate::compose::disk::Files;
 use crate::compose::{self, Node, Options, Project, normal};
+use crate::dev;
+use crate::prod::translate;
 
 /// Runs the command.
 pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure> {
@@ -25,8 +29,14 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
     if args.variables {
         return variables(&options, args);
     }
-    let (project, cx) = compose::load(&options, &Files)?;
-    print(&cx.problems);
+    let project = match args.mode {
+        Some(mode) => of_mode(&options, mode)?,
+        None => {
+            let (project, cx) = compose::load(&options, &Files)?;
+            print(&cx.problems);
+            project
+        }
+    };
     let text = match listed(&project, args)? {
         Some(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
         None => whole(&project, args)?,
@@ -35,6 +45,21 @@ pub fn run(project: &args::Project, args: &args::Config) -> Result<Exit, Failure
         write(&text, args)?;
     }
     Ok(Exit::Clean)
+}
+
+/// The project as one of the two runs uses it.
+fn of_mode(options: &Options, mode: RunMode) -> Result<Project, Failure> {
+    let run = match mode {
+        RunMode::Dev => Mode::Dev,
+        RunMode::Prod => Mode::Prod,
+    };
+    let (mut project, loaded) = load_with_project(options, &Files, run)?;
+    print(&loaded.problems);
+    match mode {
+        RunMode::Dev => dev::document::rewrite(&mut project.document),
+        RunMode::Prod => translate::document(&mut project.document, &loaded.app),
+    }
+    Ok(project)
 }
 
 fn write(text: &str, args: &args::Config) -> Result<(), Failure> {
@@ -153,18 +178,114 @@ fn hashes(project: &Project, wanted: &str) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
+/// The keys that make a container another one, in the order that Compose hashes them in. How a
+/// service is built, chosen and multiplied is not among them.
+const HASHED: &[&str] = &[
+    "annotations",
+    "attach",
+    "develop",
+    "blkio_config",
+    "cap_add",
+    "cap_drop",
+    "cgroup_parent",
+    "cgroup",
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpus",
+    "cpuset",
+    "cpu_shares",
+    "command",
+    "configs",
+    "container_name",
+    "credential_spec",
+    "deploy",
+    "device_cgroup_rules",
+    "devices",
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "dockerfile",
+    "domainname",
+    "entrypoint",
+    "provider",
+    "environment",
+    "env_file",
+    "expose",
+    "extends",
+    "external_links",
+    "extra_hosts",
+    "group_add",
+    "gpus",
+    "hostname",
+    "healthcheck",
+    "image",
+    "init",
+    "ipc",
+    "isolation",
+    "labels",
+    "label_file",
+    "links",
+    "logging",
+    "log_driver",
+    "log_opt",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "mem_swappiness",
+    "mac_address",
+    "models",
+    "net",
+    "network_mode",
+    "networks",
+    "oom_kill_disable",
+    "oom_score_adj",
+    "pid",
+    "pids_limit",
+    "platform",
+    "ports",
+    "privileged",
+    "read_only",
+    "restart",
+    "runtime",
+    "secrets",
+    "security_opt",
+    "shm_size",
+    "stdin_open",
+    "stop_grace_period",
+    "stop_signal",
+    "storage_opt",
+    "sysctls",
+    "tmpfs",
+    "tty",
+    "ulimits",
+    "use_api_socket",
+    "user",
+    "userns_mode",
+    "uts",
+    "volume_driver",
+    "volumes",
+    "volumes_from",
+    "working_dir",
+    "pre_start",
+    "post_start",
+    "pre_stop",
+];
+
 fn hash(service: &Value) -> String {
-    let mut service = service.clone();
-    if let Some(keys) = service.as_object_mut() {
-        // How a service is built, chosen and multiplied does not make its container another one.
-        for key in ["build", "pull_policy", "scale", "depends_on", "profiles"] {
-            keys.shift_remove(key);
-        }
-        if let Some(deploy) = keys.get_mut("deploy").and_then(Value::as_object_mut) {
-            deploy.shift_remove("replicas");
+    let mut hashed = serde_json::Map::new();
+    for key in HASHED {
+        if let Some(value) = service.get(key) {
+            hashed.insert((*key).to_owned(), value.clone());
         }
     }
-    let text = service.to_string();
+    if let Some(deploy) = hashed.get_mut("deploy").and_then(Value::as_object_mut) {
+        deploy.shift_remove("replicas");
+    }
+    let text = Value::Object(hashed).to_string();
     // Go's encoder escapes what HTML gives a meaning.
     let text = text
         .replace('&', "\\u0026")

@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::{dev_watch, project};
-use crate::app::{App, Mode};
-use crate::dev::run::DevRun;
+use crate::app::{App, Mode, Service};
+use crate::dev::run::{self as dev, DevRun};
+use crate::dev::{Ground, scale};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::labels::RunKind;
@@ -26,6 +27,9 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     keep_only(&mut app, &args.services);
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
+    let ground = dev::ground(&engine).await?;
+    project::check_dev(&app, &ground, true)?;
+    let app = scale::expand(app);
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {
@@ -35,7 +39,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     });
     let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
     cleanup::leftovers(&engine, &session.labels.filter(), &app, "envsim dev").await?;
-    let result = work(&session, &app, args.detach).await;
+    let result = work(&session, &app, ground, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {
         let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;
@@ -50,7 +54,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         Ok(()) => Ok(Exit::Clean),
         // Ctrl-C is how a dev run ends.
         Err(Failure::Run(RunError::Interrupted)) => Ok(Exit::Clean),
-        Err(failure) => Err(failure),
+        Err(failure) => Err(failure.with_lines(&app.directory)),
     }
 }
 
@@ -77,9 +81,9 @@ fn keep_only(app: &mut App, named: &[String]) {
     app.services.retain(|name, _| wanted.contains(name));
 }
 
-async fn work(session: &Session, app: &App, detach: bool) -> Result<(), Failure> {
+async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Result<(), Failure> {
     let images = images(session, app).await?;
-    let mut run = DevRun::create(session, app, &images, !detach).await?;
+    let mut run = DevRun::create(session, app, &images, ground, !detach).await?;
     if let Err(error) = run.start().await {
         run.stop().await;
         return Err(error.into());
@@ -98,10 +102,15 @@ async fn work(session: &Session, app: &App, detach: bool) -> Result<(), Failure>
 }
 
 async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {
-    let all = app.services.values().map(|service| async move {
-        let image = image::ensure(session, app, service, Want::Dev).await?;
-        Ok::<_, RunError>((service.name.clone(), image))
-    });
+    let first = |service: &&Service| service.replica.is_none();
+    let all = app
+        .services
+        .values()
+        .filter(first)
+        .map(|service| async move {
+            let image = image::ensure(session, app, service, Want::Dev).await?;
+            Ok::<_, RunError>((service.name.clone(), image))
+        });
     Ok(try_join_all(all).await?.into_iter().collect())
 }
 

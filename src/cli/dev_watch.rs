@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::dev::all_ended;
 use super::exit::Failure;
-use crate::app::{App, Service, WatchAction};
+use crate::app::{App, Hook, Service, WatchAction};
 use crate::build::context;
 use crate::dev::run::DevRun;
 use crate::dev::sync::{self, Item};
@@ -13,6 +13,7 @@ use crate::dev::watch::batch::{Batch, Changes};
 use crate::dev::watch::rule::Matcher;
 use crate::dev::watch::source::{Change, Source};
 use crate::event::Event;
+use crate::run::hooks;
 use crate::run::image::{self, Want};
 use crate::run::{RunError, Session};
 
@@ -126,6 +127,8 @@ struct Asked {
     paths: Vec<String>,
     rebuild: bool,
     restart: bool,
+    /// Commands of `sync+exec`, each once.
+    run: Vec<Hook>,
 }
 
 async fn act(
@@ -162,6 +165,11 @@ async fn act(
                     | WatchAction::SyncAndRestart
                     | WatchAction::SyncAndExec(_) => {
                         asked.restart |= matcher.rule.action == WatchAction::SyncAndRestart;
+                        if let WatchAction::SyncAndExec(hook) = &matcher.rule.action
+                            && !asked.run.contains(hook)
+                        {
+                            asked.run.push((**hook).clone());
+                        }
                         if let Some(target) = matcher.target(&below) {
                             asked.items.push(Item {
                                 source: path,
@@ -188,6 +196,16 @@ async fn act(
             continue;
         }
         let synced = asked.items.is_empty() || act_sync(session, run, service, &asked.items).await;
+        if synced && !asked.run.is_empty() {
+            let ran = run_commands(session, run, service, &asked.run).await;
+            if !asked.restart {
+                session.emit(done(match ran {
+                    true => "synced and ran a command for",
+                    false => "synced",
+                }));
+                continue;
+            }
+        }
         if asked.restart && synced {
             restart(session, run, service).await;
             session.emit(done(if asked.items.is_empty() {
@@ -222,6 +240,29 @@ async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items:
     }
 }
 
+/// Runs the commands of `sync+exec`; one that fails is told and ends the row.
+async fn run_commands(
+    session: &Session,
+    run: &DevRun<'_>,
+    service: &Service,
+    commands: &[Hook],
+) -> bool {
+    let id = run
+        .containers()
+        .iter()
+        .find(|(name, _)| *name == service.name);
+    let Some((_, id)) = id else {
+        return false;
+    };
+    for command in commands {
+        if let Err(reason) = hooks::one(session, command, id, "sync+exec").await {
+            session.emit(Event::Warning(format!("{}: {reason}", service.name)));
+            return false;
+        }
+    }
+    true
+}
+
 async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
     let Some((_, id)) = run
         .containers()
@@ -233,11 +274,18 @@ async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
     let seconds = service
         .stop_grace_period
         .map_or(10, |period| period.as_secs() as u32);
+    if let Err(reason) = hooks::pre_stop(session, service, id).await {
+        session.emit(Event::Warning(format!("{}: {reason}", service.name)));
+    }
     if let Err(error) = session.engine.restart(id, seconds).await {
         session.emit(Event::Warning(format!(
             "{}: not restarted: {error}",
             service.name
         )));
+        return;
+    }
+    if let Err(reason) = hooks::post_start(session, service, id).await {
+        session.emit(Event::Warning(format!("{}: {reason}", service.name)));
     }
 }
 
@@ -248,7 +296,12 @@ async fn rebuild(
     run: &mut DevRun<'_>,
     service: &Service,
 ) -> Result<bool, Failure> {
-    let built = match image::ensure(session, app, service, Want::Dev).await {
+    // Further containers of one service share its image.
+    let first = service
+        .replica
+        .as_ref()
+        .and_then(|replica| app.services.get(&replica.of));
+    let built = match image::ensure(session, app, first.unwrap_or(service), Want::Dev).await {
         Ok(built) => built,
         Err(RunError::Interrupted) => return Err(RunError::Interrupted.into()),
         Err(error) => {

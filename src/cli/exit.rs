@@ -1,5 +1,6 @@
 //! Exit codes and the errors that lead to them. Nothing else chooses a code.
 
+use super::source_lines;
 use crate::app::{Level, Problem, Problems};
 use crate::engine::EngineError;
 use crate::run::RunError;
@@ -48,6 +49,22 @@ impl Failure {
     /// Bad usage, in one sentence with advice.
     pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Config(Problem::error(message).help(help).into())
+    }
+
+    /// The same with the lines of the files in `directory` that it points at.
+    pub fn with_lines(mut self, directory: &std::path::Path) -> Self {
+        match &mut self {
+            Self::Config(problems) => {
+                for problem in &mut problems.0 {
+                    source_lines::fill_problem(problem, directory);
+                }
+            }
+            Self::Run(RunError::Config(problem)) => {
+                source_lines::fill_problem(problem, directory);
+            }
+            Self::Run(_) => {}
+        }
+        self
     }
 
     /// Prints the error on stderr and gives the exit code.

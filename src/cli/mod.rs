@@ -8,6 +8,7 @@ mod dev_watch;
 mod dockerfile;
 mod doctor;
 mod down;
+mod env_files;
 mod exec;
 mod exit;
 mod init;

@@ -7,20 +7,22 @@ use indexmap::IndexMap;
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::{project, source_lines};
+use super::{env_files, project, source_lines};
 use crate::app::{App, Mode, Probe, Service};
 use crate::checks;
-use crate::dev::run::DevRun;
+use crate::dev::run::{self as dev_run, DevRun};
+use crate::dev::{Ground, scale};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::evidence::{
     Attempt, Evidence, ImageSeen, Kind, Listener, Missing, MountSeen, ProbeSeen, TaskSeen,
 };
+use crate::finding::{Change, Judgement};
 use crate::labels::RunKind;
 use crate::prod::files::{self, Files};
 use crate::prod::mounts;
 use crate::prod::tasks::{self, Apps, Tasks};
-use crate::prod::{stand_in, task};
+use crate::prod::{stand_in, task, translate};
 use crate::report::{self, Report};
 use crate::run::cancel::CancelSource;
 use crate::run::cleanup::{self, Scope};
@@ -39,6 +41,11 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let dev = project::app(project, Mode::Dev, false)?;
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
+    let ground = dev_run::ground(&engine).await?;
+    if !args.no_compare {
+        project::check_dev(&dev, &ground, true)?;
+    }
+    project::check_prod(&prod, &ground, (!args.no_compare).then_some(&dev))?;
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
     let sink = ui::sink(ui::Show {
@@ -71,10 +78,15 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
         whole: &whole,
         prod: &prod,
     };
-    let images = images(&task_session, &prod, prod.services.values()).await?;
+    let with_lines = |error| Failure::from(error).with_lines(&prod.directory);
+    let images = images(&task_session, &prod, prod.services.values())
+        .await
+        .map_err(with_lines)?;
     let stand_ins = stand_in::all(&dev, &prod).map_err(RunError::from)?;
     let services = stand_ins.iter().map(|one| one.service);
-    let stand_in_images = self::images(&task_session, &dev, services).await?;
+    let stand_in_images = self::images(&task_session, &dev, services)
+        .await
+        .map_err(with_lines)?;
     for (service, image) in &images {
         if let Some(generated) = &image.generated {
             show_generated(&task_session, service, &generated.dockerfile);
@@ -83,7 +95,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let compared = async {
         match args.no_compare {
             true => Ok(None),
-            false => run_dev(&dev_session, &dev, (&prod, &images), args.logs)
+            false => run_dev(&dev_session, &dev, (&prod, &images), ground, args.logs)
                 .await
                 .map(Some),
         }
@@ -166,7 +178,8 @@ async fn run_tasks(
         .iter()
         .find_map(|name| std::env::var(name).ok());
     let region = region.unwrap_or_else(|| REGION.to_owned());
-    let parts = tasks::parts(prod);
+    let in_task = translate::task(prod);
+    let parts = tasks::parts(&in_task);
     let tasks = Tasks::create(
         session,
         apps,
@@ -268,10 +281,12 @@ async fn run_dev(
     session: &Session,
     dev: &App,
     built: (&App, &IndexMap<String, Image>),
+    ground: Ground,
     show_logs: bool,
 ) -> Result<DevSeen, RunError> {
     let images = dev_images(session, dev, built).await?;
-    let run = DevRun::create(session, dev, &images, show_logs).await?;
+    let dev = &scale::expand(dev.clone());
+    let run = DevRun::create(session, dev, &images, ground, show_logs).await?;
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
@@ -345,6 +360,7 @@ fn judge(
     let probes = probes.collect();
     let evidence = Evidence {
         probes,
+        env_file_lines: env_files::lines(&prod),
         images: images
             .iter()
             .map(|(service, image)| image_seen(service, image))
@@ -359,12 +375,32 @@ fn judge(
     };
     let mut judgement = checks::run(&evidence);
     source_lines::fill(&mut judgement, &evidence.prod.directory);
+    let changes = translate::changes(&evidence.prod);
+    let changes = changes
+        .into_iter()
+        .filter(|change| !is_told(change, &judgement))
+        .collect();
     Report {
         app: evidence.prod.name.clone(),
+        changes,
         judgement,
         notes: seen.notes,
         stand_ins: Vec::new(),
     }
+}
+
+/// Whether a finding says it already, with proof: a bind mount, or a file of one.
+fn is_told(change: &Change, judgement: &Judgement) -> bool {
+    let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
+    about_files
+        && judgement.findings.iter().any(|finding| {
+            finding.rule.code.starts_with('E')
+                && finding.service.as_deref() == Some(&change.service)
+                && finding
+                    .locations
+                    .iter()
+                    .any(|location| location.place == change.place)
+        })
 }
 
 fn image_seen(service: &str, image: &Image) -> ImageSeen {

@@ -1,18 +1,20 @@
 //! From the project flags to an app and a session.
 
-use super::args;
+use std::io::Read;
+
 use super::exit::{Failure, print};
-use super::source_lines;
+use super::{args, source_lines};
 use crate::app::load::load;
 use crate::app::{App, Level, Mode, Problem, Problems};
 use crate::checks::ignore;
 use crate::compose::Options;
-use crate::compose::disk::Files;
+use crate::compose::disk::{Files, MAX_BYTES};
+use crate::dev::{Ground, check};
 use crate::engine::Engine;
 use crate::event::Sink;
 use crate::labels::{Labels, RunKind};
 use crate::plan::start;
-use crate::run::{Cancel, Session, owner};
+use crate::run::{Cancel, Session, build_extras, owner};
 
 /// The flags and this process's environment, for the loader.
 pub fn options(project: &args::Project) -> Result<Options, Failure> {
@@ -22,7 +24,12 @@ pub fn options(project: &args::Project) -> Result<Options, Failure> {
             "change to another one",
         )
     })?;
+    let standard_input = match project.file.iter().any(|file| file.as_os_str() == "-") {
+        true => Some(read_standard_input()?),
+        false => None,
+    };
     Ok(Options {
+        standard_input,
         files: project.file.clone(),
         project_name: project.project_name.clone(),
         project_directory: project.project_directory.clone(),
@@ -34,6 +41,24 @@ pub fn options(project: &args::Project) -> Result<Options, Failure> {
             .collect(),
         ..Options::default()
     })
+}
+
+/// The Compose file `-`.
+fn read_standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text);
+    let problem = match read {
+        Ok(length) if length as u64 <= MAX_BYTES => return Ok(text),
+        Ok(_) => format!("it has more than {MAX_BYTES} bytes"),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::usage(
+        format!("cannot read the Compose file from standard input: {problem}"),
+        "name a file with `-f`",
+    ))
 }
 
 /// Reads the project for `mode` and checks that its services can be ordered. Warnings are printed
@@ -52,6 +77,41 @@ pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failu
             Err(problems.into())
         }
     }
+}
+
+/// Tells what the dev run on this engine does otherwise than the file says; warnings when `warn`.
+///
+/// # Errors
+/// What it cannot do at all.
+pub fn check_dev(app: &App, ground: &Ground, warn: bool) -> Result<(), Failure> {
+    let mut problems = Problems(check::problems(app, ground));
+    problems.0.extend(build_extras::problems(app, ground.api));
+    tell(problems, app, warn)
+}
+
+/// The same of the production run, for what `told` the dev run has not said already.
+///
+/// # Errors
+/// What it cannot do at all.
+pub fn check_prod(app: &App, ground: &Ground, told: Option<&App>) -> Result<(), Failure> {
+    let known = told.map(|dev| build_extras::problems(dev, ground.api));
+    let known = known.unwrap_or_default();
+    let mut problems = build_extras::problems(app, ground.api);
+    problems.retain(|problem| !known.contains(problem));
+    tell(Problems(problems), app, true)
+}
+
+fn tell(mut problems: Problems, app: &App, warn: bool) -> Result<(), Failure> {
+    for problem in &mut problems.0 {
+        source_lines::fill_problem(problem, &app.directory);
+    }
+    if problems.any_error() {
+        return Err(problems.into());
+    }
+    if warn {
+        print(&problems);
+    }
+    Ok(())
 }
 
 /// A session of `run` for the project `name`.

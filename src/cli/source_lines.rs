@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::app::{Place, Problems};
+use crate::app::{Place, Problem, Problems};
 use crate::finding::Judgement;
 use crate::mask::mask;
 
@@ -58,4 +58,14 @@ impl Files<'_> {
             *text = mask(line).into_owned();
         }
     }
+}
+
+/// The same for one problem of a file.
+pub fn fill_problem(problem: &mut Problem, directory: &Path) {
+    let Some(place) = problem.place.as_ref().filter(|_| problem.line.is_none()) else {
+        return;
+    };
+    let text = std::fs::read_to_string(directory.join(&*place.path)).unwrap_or_default();
+    let line = text.lines().nth((place.line as usize).saturating_sub(1));
+    problem.line = line.map(str::to_owned);
 }

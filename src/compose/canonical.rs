@@ -2,13 +2,13 @@
 //!
 //! Source: Compose Specification: every attribute with a "short syntax" there.
 
-use super::unique::section;
+use super::unique::{containers, section};
 use super::{Context, Kind, Node, Place, Value, merge, port, volume};
 
 /// Puts a merged document into long forms. `exact` is false while variables are not interpolated:
 /// what cannot be read then stays as it is.
 pub fn canonical(document: &mut Node, exact: bool, cx: &mut Context) {
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         of_service(service, exact, cx);
     }
     for key in ["volumes", "networks", "secrets", "configs"] {
@@ -42,6 +42,9 @@ fn of_service(service: &mut Node, exact: bool, cx: &mut Context) {
     }
     parsed(service, "volumes", exact, cx, volume::long_form);
     parsed(service, "devices", exact, cx, volume::device);
+    if let Some(triggers) = service.get_mut("triggers") {
+        each(triggers, "schedule", |item| named("cron", item));
+    }
     if let Some(develop) = service.get_mut("develop") {
         each(develop, "watch", |mut rule| {
             change(&mut rule, "ignore", list);
@@ -210,7 +213,7 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
         return;
     };
     let mut long = Vec::with_capacity(items.len());
-    for item in std::mem::take(items) {
+    for item in items.clone() {
         let text = match &item.value {
             Value::Scalar(text, Kind::Text | Kind::Int) => text,
             _ => {
@@ -220,7 +223,8 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
         };
         match port::long_forms(text, &item.place) {
             Ok(forms) => long.extend(forms),
-            Err(_) if !exact => long.push(item),
+            // One entry that cannot be read keeps the whole list as it is.
+            Err(_) if !exact => return,
             Err(message) => {
                 cx.error(&item.place, message).help =
                     Some("the short form is `[[IP:]HOST:]CONTAINER[/PROTOCOL]`".to_owned());

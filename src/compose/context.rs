@@ -1,6 +1,7 @@
 //! The file being read and the problems found so far.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::{Level, Place, Problem, Problems};
@@ -10,6 +11,10 @@ use super::{Level, Place, Problem, Problems};
 pub struct Context {
     path: Arc<str>,
     lines: HashMap<Arc<str>, Vec<String>>,
+    /// Which problem was told of a place.
+    told: HashMap<(Place, String), usize>,
+    /// Takes the advice of a problem that was told before.
+    repeated: Problem,
     /// What was found.
     pub problems: Problems,
 }
@@ -67,7 +72,21 @@ impl Context {
         });
     }
 
+    /// One mistake is told once: a file is checked again with every file that is laid over it, and
+    /// what is no number is neither a whole one nor one within bounds.
     fn add(&mut self, level: Level, place: &Place, message: String) -> &mut Problem {
+        // Several variables of one text can be unset: warnings differ by what they say.
+        let word = match level {
+            Level::Error => String::new(),
+            Level::Warning => message.clone(),
+        };
+        let known = self.told.entry((place.clone(), word));
+        if let Entry::Occupied(known) = &known {
+            let at = *known.get();
+            self.repeated = self.problems.0[at].clone();
+            return &mut self.repeated;
+        }
+        known.or_insert(self.problems.0.len());
         let line = self
             .lines
             .get(&place.path)

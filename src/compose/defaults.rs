@@ -1,11 +1,11 @@
 //! Values that a file leaves out and Compose fills in.
 
-use super::unique::section;
+use super::unique::containers;
 use super::{Node, Place, Value};
 
 /// Fills in what the Compose Specification gives a default of its own.
 pub fn defaults(document: &mut Node) {
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         if let Some(build) = service.get_mut("build") {
             default(build, "context", |place| Node::string(".", place));
         }

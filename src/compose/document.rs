@@ -174,26 +174,21 @@ impl Reader<'_> {
         }
         let resets = Resets::take(&mut document);
         self.interpolate(scope, &mut document);
-        include::apply(self, scope, &mut document, trail, &resets)?;
+        // What is wrong with another file is told there; this one is checked all the same.
+        let _ = include::apply(self, scope, &mut document, trail, &resets);
         let model = model.map(|mut model| {
             resets.apply(&mut model);
             model
         });
-        extends::apply(self, scope, file, &mut document, &resets)?;
+        let _ = extends::apply(self, scope, file, &mut document, &resets);
         let mut merged = match model {
             Some(model) => merge::merge(model, document, &mut self.cx),
             None => document,
         };
         unique::unique(&mut merged);
         validate::validate(&merged, &mut self.cx);
-        if self.cx.problems.any_error() {
-            return Err(Stop);
-        }
         merged.remove("version");
         canonical::canonical(&mut merged, self.interpolates, &mut self.cx);
-        if self.cx.problems.any_error() {
-            return Err(Stop);
-        }
         unique::unique(&mut merged);
         Ok(merged)
     }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::canonical::change;
 use super::defaults::items;
 use super::disk::Disk;
-use super::unique::section;
+use super::unique::{containers, section};
 use super::{Node, Value};
 
 /// What relative paths are relative to.
@@ -91,7 +91,7 @@ pub fn fold(path: &Path) -> PathBuf {
 
 /// Makes every path of `document` absolute.
 pub fn absolute(document: &mut Node, base: &Base, disk: &dyn Disk) {
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         of_service(service, base, disk);
     }
     for key in ["configs", "secrets"] {

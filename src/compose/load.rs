@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::document::{Reader, Scope, Stop};
 use super::host_path::fold;
 use super::select::{self, Disabled};
+use super::variables::EnvFile;
 use super::{
     Context, Node, Problem, Problems, consistency, env_file, interpolate, normalize, validate,
 };
@@ -105,6 +106,8 @@ pub struct Project {
     pub disabled: Vec<Disabled>,
     /// The profiles that services name, sorted.
     pub profiles: Vec<String>,
+    /// The env files that services name; what they say is in the document.
+    pub env_files: Vec<EnvFile>,
     /// The variables for interpolation: the shell's, then those of env files.
     pub environment: HashMap<String, String>,
 }
@@ -119,7 +122,12 @@ pub fn load(options: &Options, disk: &dyn Disk) -> Result<(Project, Context), Pr
     let cx = loading.reader.cx;
     match project {
         Ok(project) if !cx.problems.any_error() => Ok((project, cx)),
-        _ => Err(cx.problems),
+        _ => {
+            let mut problems = cx.problems;
+            // What has no place concerns everything and stands first.
+            problems.0.sort_by(|a, b| a.place.cmp(&b.place));
+            Err(problems)
+        }
     }
 }
 
@@ -139,7 +147,11 @@ pub fn project_variables(
     let files = loading.files.clone();
     let scope = loading.scope();
     match loading.reader.read_main(&scope, &files) {
-        Ok(document) => Ok(interpolate::variables(&document)),
+        Ok(mut document) => {
+            // The name is settled before anything else is read.
+            document.remove("name");
+            Ok(interpolate::variables(&document))
+        }
         Err(Stop) => Err(loading.reader.cx.problems),
     }
 }
@@ -206,6 +218,9 @@ impl<'a> Loading<'a> {
         if self.options.interpolates {
             validate::validate_values(&document, cx);
         }
+        if cx.problems.any_error() {
+            return Err(Stop);
+        }
         let services = document.get("services").and_then(Node::as_mapping);
         if document.as_mapping().is_none_or(<[_]>::is_empty) {
             let message = format!("the Compose file `{}` is empty", files[0].display());
@@ -222,7 +237,13 @@ impl<'a> Loading<'a> {
         profiles.dedup();
         document.set("name", Node::string(&*name, &document.place.clone()));
         if self.options.normalizes {
-            normalize::normalize(&mut document, &name, &self.environment, cx);
+            // With variables left as they are, names without a value are left alone too.
+            let none = HashMap::new();
+            let environment = match self.options.interpolates {
+                true => &self.environment,
+                false => &none,
+            };
+            normalize::normalize(&mut document, &name, environment, cx);
         }
         let mut project = Project {
             name,
@@ -230,6 +251,7 @@ impl<'a> Loading<'a> {
             files,
             document,
             disabled: Vec::new(),
+            env_files: Vec::new(),
             profiles,
             environment: self.environment.clone(),
         };
@@ -259,6 +281,7 @@ impl<'a> Loading<'a> {
         normalize::replicas(document);
         // Compose reads them for all services, also when only some are chosen.
         let (base, disk) = (&self.directory, self.reader.disk);
+        project.env_files = super::variables::env_files_of(document);
         if self.options.reads_env_files {
             super::variables::read_env_files(document, &self.environment, base, disk, cx);
         }

@@ -56,5 +56,10 @@ pub use place::{At, Place};
 pub use problem::{Level, Problem, Problems};
 pub use select::Disabled;
 pub use spec::text::words;
-pub use variables::{FROM_ENV_FILE, pairs};
+pub use variables::{EnvFile, FROM_ENV_FILE, pairs};
 pub use yaml::{parse, parse_all};
+
+/// Every key that a service can have.
+pub fn service_keys() -> Vec<&'static str> {
+    spec::SERVICE.fields().map(|field| field.key).collect()
+}

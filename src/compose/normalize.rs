@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use super::canonical::change;
 use super::defaults::items;
-use super::unique::section;
+use super::unique::{containers, section};
 use super::volume::clean;
-use super::{Context, Node, Place, Value, merge};
+use super::{Context, Kind, Node, Place, Value, merge};
 
 /// The tag of a value that came out of the shell or `.env` for a variable passed through by name.
 pub const PASSED_THROUGH: &str = "passed-through";
@@ -23,7 +23,7 @@ pub fn normalize(
 ) {
     networks(document);
     fill_empty(document);
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         of_service(service, environment, cx);
     }
     for key in ["networks", "volumes", "configs", "secrets"] {
@@ -54,7 +54,7 @@ pub fn fill_empty(document: &mut Node) {
 /// A service without networks is on the network `default`, which exists when it is used.
 fn networks(document: &mut Node) {
     let mut used_at: Option<Place> = None;
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         if service.get("provider").is_some() || service.get("network_mode").is_some() {
             continue;
         }
@@ -212,7 +212,10 @@ fn resolve(variables: Node, environment: &HashMap<String, String>, keep: bool) -
                 }
                 true
             });
-            Value::Sequence(items)
+            match items.is_empty() {
+                true => Value::Scalar(String::new(), Kind::Null),
+                false => Value::Sequence(items),
+            }
         }
         scalar => scalar,
     };

@@ -25,13 +25,18 @@ impl KeyPath {
         &self.0
     }
 
-    /// True when every key is that of `pattern`, written with dots, where `*` is any key.
+    /// True when every key is that of `pattern`, written with dots, where `*` is any key. What is
+    /// said of services holds for jobs, which are described alike.
     pub fn matches(&self, pattern: &str) -> bool {
         let mut parts = pattern.split('.');
-        self.0
-            .iter()
-            .all(|key| parts.next().is_some_and(|part| part == "*" || part == key))
-            && parts.next().is_none()
+        let same = |(depth, key): (usize, &String)| {
+            let key = match (depth, key.as_str()) {
+                (0, "jobs") => "services",
+                (_, key) => key,
+            };
+            parts.next().is_some_and(|part| part == "*" || part == key)
+        };
+        self.0.iter().enumerate().all(same) && parts.next().is_none()
     }
 }
 

@@ -6,16 +6,17 @@ use super::Place;
 use crate::mask::mask;
 
 /// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// The app can be run; something in the file has no effect or is doubtful.
     Warning,
     /// The app cannot be run as written.
+    #[default]
     Error,
 }
 
 /// One problem in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// Whether it stops us.
     pub level: Level,

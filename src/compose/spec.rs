@@ -419,7 +419,8 @@ static INCLUDE: Record = record(&[
 ])
 .extensions(Extensions::Denied);
 
-static SERVICE: Record = record(&[
+/// A service.
+pub static SERVICE: Record = record(&[
     key("profiles", UNIQUE_TEXTS),
     key("deploy", Shape::Either(&[NULL, Shape::Record(&DEPLOY)])).given(),
     key("develop", Shape::Either(&[NULL, Shape::Record(&DEVELOP)])).given(),

@@ -58,7 +58,7 @@ const SERVICE: &[(&str, Identity)] = &[
 
 /// Removes the doubles from every list that must have none.
 pub fn unique(document: &mut Node) {
-    for (_, service) in section(document, "services") {
+    for (_, service) in containers(document) {
         for (path, identity) in SERVICE {
             let list = match path.split_once('.') {
                 None => service.get_mut(path),
@@ -99,6 +99,23 @@ pub(super) fn section<'a>(
         (name, value)
     };
     entries.iter_mut().map(named)
+}
+
+/// The services and the jobs, which are described alike, to change them.
+pub(super) fn containers(document: &mut Node) -> impl Iterator<Item = (String, &mut Node)> {
+    let sections = match &mut document.value {
+        Value::Mapping(entries) => &mut entries[..],
+        _ => &mut [],
+    };
+    let described = |(key, _): &&mut (Node, Node)| matches!(key.text(), Some("services" | "jobs"));
+    sections
+        .iter_mut()
+        .filter(described)
+        .flat_map(|(_, section)| match &mut section.value {
+            Value::Mapping(entries) => &mut entries[..],
+            _ => &mut [],
+        })
+        .map(|(key, value)| (key.text().unwrap_or_default().to_owned(), value))
 }
 
 fn remove_doubles(list: &mut Node, identity: Identity) {

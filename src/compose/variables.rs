@@ -4,7 +4,7 @@
 //! and what is written in the Compose file wins over all files.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::env_file::{self, BadLine, Entry};
@@ -14,6 +14,40 @@ use super::{Context, Node, Place, Value};
 
 /// The tag of a value that an env file gives.
 pub const FROM_ENV_FILE: &str = "env-file";
+
+/// An env file of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvFile {
+    /// The service.
+    pub service: String,
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// True for `format: raw`, which is read as it stands.
+    pub raw: bool,
+    /// Where the service names it.
+    pub place: Place,
+}
+
+/// The env files of every service.
+pub fn env_files_of(document: &Node) -> Vec<EnvFile> {
+    let services = document.get("services").and_then(Node::as_mapping);
+    let mut all = Vec::new();
+    for (name, service) in services.unwrap_or(&[]) {
+        let files = service.get("env_file").and_then(Node::as_sequence);
+        for file in files.unwrap_or(&[]) {
+            let Some(path) = file.get("path") else {
+                continue;
+            };
+            all.push(EnvFile {
+                service: name.text().unwrap_or_default().to_owned(),
+                path: path.text().unwrap_or_default().into(),
+                raw: file.get("format").and_then(Node::text) == Some("raw"),
+                place: path.place.clone(),
+            });
+        }
+    }
+    all
+}
 
 /// Reads the env files of every service into `environment`, and drops the list of files.
 pub fn read_env_files(

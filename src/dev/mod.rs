@@ -1,7 +1,26 @@
 //! The app as it is developed: bind mounts, a Docker network with service names, restarts and syncs
 //! when files change.
 
+pub mod check;
+pub mod document;
+pub mod files;
+pub mod network;
 pub mod plan;
 pub mod run;
+pub mod scale;
+pub mod settings;
 pub mod sync;
 pub mod watch;
+
+/// What the dev run stands on: what its engine can do and what it had to give up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// Version of the engine's API.
+    pub api: (u32, u32),
+    /// Whether the engine has a runtime for GPUs.
+    pub gpus: bool,
+    /// OCI runtimes of the engine.
+    pub runtimes: Vec<String>,
+    /// Keys of networks that could not have the file's own address range.
+    pub moved: Vec<String>,
+}

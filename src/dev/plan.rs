@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::app::{App, Mount, MountKind, NetworkMode as AppNetworkMode, Port, Protocol, Service};
-use crate::engine::{ContainerSpec, Endpoint, ExtraNetwork, MountSpec, NetworkMode, Publish};
+use super::{Ground, files, network, settings};
+use crate::app::{App, Mount, MountKind, Port, Protocol, Service};
+use crate::engine::{ContainerSpec, MountSpec, NetworkMode, Publish};
 use crate::labels::{self, Labels, RunKind};
 use crate::run::spec;
 
-/// Name in the engine of the network `key`.
-pub fn network_name(app: &App, labels: &Labels, key: &str) -> String {
-    match app.networks.get(key) {
-        Some(network) if network.external => network.name.clone().unwrap_or_else(|| key.to_owned()),
-        _ => labels.name(&format!("network-{key}")),
-    }
-}
+/// The engine's socket, on the host and in a container that may use it.
+const API_SOCKET: &str = "/var/run/docker.sock";
 
 /// Name in the engine of the volume `key`. The dev run uses Compose's own name, so that the data of
 /// `docker compose up` is there; the run beside a prod-check has volumes of its own.
@@ -30,8 +26,16 @@ pub fn volume_name(app: &App, labels: &Labels, key: &str) -> String {
 }
 
 /// Labels of that volume; the key marks the dev run's volumes, whose data is kept.
-pub fn volume_labels(labels: &Labels, key: &str) -> BTreeMap<String, String> {
+pub fn volume_labels(app: &App, labels: &Labels, key: &str) -> BTreeMap<String, String> {
     let mut all = labels.of("volume", None);
+    for (label, value) in app
+        .volumes
+        .get(key)
+        .into_iter()
+        .flat_map(|volume| &volume.labels)
+    {
+        all.entry(label.clone()).or_insert_with(|| value.clone());
+    }
     if labels.run == RunKind::Dev {
         all.insert(labels::VOLUME.to_owned(), key.to_owned());
         all.remove(labels::OWNER);
@@ -48,6 +52,7 @@ pub fn volume_labels(labels: &Labels, key: &str) -> BTreeMap<String, String> {
 pub fn container(
     app: &App,
     labels: &Labels,
+    ground: &Ground,
     service: &Service,
     image: &str,
     image_volumes: &[String],
@@ -75,19 +80,27 @@ pub fn container(
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    made.restart = service
-        .restart
-        .as_ref()
-        .map(|restart| restart.value.clone());
+    settings::apply(app, labels, ground, service, &mut made);
     made.stop_timeout = service
         .stop_grace_period
         .map(|period| period.as_secs() as i64);
     made.mounts = service
         .volumes
         .iter()
-        .map(|mount| mount_spec(app, labels, mount, image_volumes))
+        .filter_map(|mount| mount_spec(app, labels, mount, image_volumes))
         .collect();
-    let (network, extra) = networks(app, labels, service);
+    made.mounts.extend(files::mounts(labels, service));
+    if service.settings.use_api_socket {
+        made.mounts.push(MountSpec::Bind {
+            source: API_SOCKET.to_owned(),
+            target: API_SOCKET.to_owned(),
+            read_only: false,
+            propagation: None,
+        });
+    }
+    // The engine's `Mounts` form of a tmpfs cannot be shared by `volumes_from`; this one can.
+    made.tmpfs = service.volumes.iter().filter_map(tmpfs).collect();
+    let (network, extra) = network::of_service(app, labels, ground, service);
     let own_namespace = matches!(network, NetworkMode::Network { .. } | NetworkMode::Bridge);
     made.network = network;
     made.extra_networks = extra;
@@ -103,7 +116,11 @@ pub fn container(
 pub fn container_name(labels: &Labels, service: &Service) -> String {
     match (&service.container_name, labels.run) {
         (Some(name), RunKind::Dev) => name.value.clone(),
-        _ => labels.name(&service.name),
+        _ => match (&service.replica, service.settings.replicas()) {
+            (Some(replica), _) => labels.name(&format!("{}-{}", replica.of, replica.number)),
+            (None, 2..) => labels.name(&format!("{}-1", service.name)),
+            (None, _) => labels.name(&service.name),
+        },
     }
 }
 
@@ -117,6 +134,7 @@ fn as_written(port: &Port) -> Publish {
                 .unwrap_or_else(|| "127.0.0.1".to_owned()),
         ),
         host_port: port.published,
+        host_port_last: port.published_last,
     }
 }
 
@@ -136,16 +154,42 @@ fn any_port(service: &Service, extra_ports: &[u16]) -> Vec<Publish> {
             protocol: protocol.as_str().to_owned(),
             host_ip: Some("127.0.0.1".to_owned()),
             host_port: None,
+            host_port_last: None,
         })
         .collect()
 }
 
-fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String]) -> MountSpec {
+/// Path and options of a mount that is memory.
+fn tmpfs(mount: &Mount) -> Option<(String, String)> {
+    let MountKind::Tmpfs {
+        size,
+        mode,
+        options,
+    } = &mount.kind
+    else {
+        return None;
+    };
+    let made = || {
+        let size = size.map(|size| format!("size={size}"));
+        let mode = mode.map(|mode| format!("mode={mode:o}"));
+        let read_only = mount.read_only.then(|| "ro".to_owned());
+        let all: Vec<String> = [size, mode, read_only].into_iter().flatten().collect();
+        all.join(",")
+    };
+    Some((mount.target.clone(), options.clone().unwrap_or_else(made)))
+}
+
+fn mount_spec(
+    app: &App,
+    labels: &Labels,
+    mount: &Mount,
+    image_volumes: &[String],
+) -> Option<MountSpec> {
     let target = mount.target.clone();
     let data = image_volumes
         .iter()
         .any(|volume| Path::new(&target).starts_with(volume));
-    match &mount.kind {
+    Some(match &mount.kind {
         // Two database servers on one data directory would destroy it: the run beside a prod-check
         // has data of its own.
         MountKind::Bind { source, .. }
@@ -156,6 +200,7 @@ fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String
                 target,
                 read_only: mount.read_only,
                 no_copy: false,
+                subpath: None,
                 labels: labels.of("volume", None),
             }
         }
@@ -170,94 +215,28 @@ fn mount_spec(app: &App, labels: &Labels, mount: &Mount, image_volumes: &[String
             target,
             read_only: mount.read_only,
             no_copy: mount.no_copy,
-            labels: volume_labels(labels, source),
+            subpath: mount.subpath.clone(),
+            labels: volume_labels(app, labels, source),
         },
         MountKind::Anonymous => MountSpec::Volume {
             name: String::new(),
             target,
             read_only: mount.read_only,
             no_copy: mount.no_copy,
+            subpath: mount.subpath.clone(),
             labels: labels.of("volume", None),
         },
-        MountKind::Tmpfs { size, mode } => MountSpec::Tmpfs {
-            target,
-            size: *size,
-            mode: *mode,
-        },
-    }
-}
-
-fn networks(app: &App, labels: &Labels, service: &Service) -> (NetworkMode, Vec<ExtraNetwork>) {
-    match service.network_mode.as_ref().map(|mode| &mode.value) {
-        Some(AppNetworkMode::Host) => return (NetworkMode::Host, Vec::new()),
-        Some(AppNetworkMode::None) => return (NetworkMode::None, Vec::new()),
-        Some(AppNetworkMode::Bridge) => return (NetworkMode::Bridge, Vec::new()),
-        Some(AppNetworkMode::Container(name)) => {
-            return (NetworkMode::Container(name.clone()), Vec::new());
-        }
-        Some(AppNetworkMode::Service(name)) => {
-            let other = app
-                .services
-                .get(name)
-                .map(|other| container_name(labels, other));
-            return (
-                NetworkMode::Container(other.unwrap_or_else(|| name.clone())),
-                Vec::new(),
-            );
-        }
-        None => {}
-    }
-    let aliases = |own: &[String]| {
-        let mut all = vec![service.name.clone()];
-        all.extend(service.container_name.iter().map(|name| name.value.clone()));
-        all.extend(own.iter().cloned());
-        all
-    };
-    let mut attachments = service.networks.iter();
-    let Some(first) = attachments.next() else {
-        return (NetworkMode::None, Vec::new());
-    };
-    // A fixed address belongs to a subnet that the file fixes too; ours has another.
-    let mode = NetworkMode::Network {
-        name: network_name(app, labels, &first.name),
-        aliases: aliases(&first.aliases),
-        ipv4: None,
-        links: Vec::new(),
-    };
-    let extra = attachments.map(|attachment| ExtraNetwork {
-        name: network_name(app, labels, &attachment.name),
-        endpoint: Endpoint {
-            aliases: aliases(&attachment.aliases),
-            ..Endpoint::default()
-        },
-    });
-    (mode, extra.collect())
+        MountKind::Tmpfs { .. } => return None,
+    })
 }
 
 /// Whether the engine starts the container again by `restart` after it exited with `code`.
 pub fn comes_back(service: &Service, code: i64) -> bool {
-    match service.restart.as_ref().map(|policy| policy.value.as_str()) {
+    match settings::restart(service).as_deref() {
         Some("always" | "unless-stopped") => true,
         Some(policy) if policy.starts_with("on-failure") => code != 0,
         _ => false,
     }
-}
-
-/// Keys of the networks that must be made: used by a service and not external.
-pub fn networks_to_make(app: &App) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::new();
-    let used = app.services.values().flat_map(|service| &service.networks);
-    for attachment in used {
-        let key = &attachment.name.value;
-        let external = app
-            .networks
-            .get(key)
-            .is_some_and(|network| network.external);
-        if !external && !keys.contains(key) {
-            keys.push(key.clone());
-        }
-    }
-    keys
 }
 
 #[cfg(test)]
@@ -291,17 +270,21 @@ volumes: {data: {}}
         let made = container(
             &app,
             &labels(RunKind::Dev),
+            &Ground::default(),
             &app.services["web"],
             "web",
             &[],
             &[],
         );
-        let NetworkMode::Network { name, aliases, .. } = made.network else {
+        let NetworkMode::Network { name, endpoint } = made.network else {
             panic!("a network");
         };
-        assert_eq!(name, "envsim-shop-network-front");
-        assert_eq!(aliases, ["web", "the-web", "www"]);
-        assert_eq!(made.extra_networks[0].name, "shared");
+        // By name, as Compose connects networks of the same priority.
+        assert_eq!(name, "shared");
+        assert_eq!(endpoint.aliases, ["web", "the-web"]);
+        let front = &made.extra_networks[0];
+        assert_eq!(front.name, "envsim-shop-network-front");
+        assert_eq!(front.endpoint.aliases, ["web", "the-web", "www"]);
         assert_eq!(made.name, "the-web");
     }
 
@@ -311,6 +294,7 @@ volumes: {data: {}}
         let made = container(
             &app,
             &labels(RunKind::Dev),
+            &Ground::default(),
             &app.services["web"],
             "web",
             &[],
@@ -336,6 +320,7 @@ volumes: {data: {}}
         let made = container(
             &app,
             &labels(RunKind::Compare),
+            &Ground::default(),
             &app.services["web"],
             "web",
             &[],

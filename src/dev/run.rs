@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use indexmap::IndexMap;
 
-use super::plan;
+use super::{Ground, files, network, plan, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
-use crate::engine::{ContainerSpec, EngineError, LogOptions, NetworkMode, NetworkSpec};
+use crate::engine::{ContainerSpec, Engine, EngineError, LogOptions, NetworkMode};
+use crate::event::Event;
 use crate::evidence::Listener;
 use crate::labels::RunKind;
 use crate::plan::start::{self, State};
@@ -15,7 +16,7 @@ use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent};
+use crate::run::{RunError, Session, agent, hooks, image};
 use crate::wire;
 
 /// A running dev environment.
@@ -24,6 +25,18 @@ pub struct DevRun<'a> {
     app: &'a App,
     supervisor: Supervisor,
     containers: Vec<(String, String)>,
+    ground: Ground,
+}
+
+/// What `engine` can do.
+pub async fn ground(engine: &Engine) -> Result<Ground, RunError> {
+    let info = engine.info().await?;
+    Ok(Ground {
+        api: engine.api(),
+        gpus: info.runtimes.iter().any(|name| name.contains("nvidia")),
+        runtimes: info.runtimes,
+        moved: Vec::new(),
+    })
 }
 
 impl<'a> DevRun<'a> {
@@ -34,53 +47,54 @@ impl<'a> DevRun<'a> {
         session: &Session,
         app: &'a App,
         images: &IndexMap<String, Image>,
+        ground: Ground,
         show_logs: bool,
     ) -> Result<Self, RunError> {
+        let mut ground = ground;
         let image_has = |name: &str| {
             let image = images.get(name);
             image.is_some_and(|image| image.info.config.healthcheck.is_some())
         };
         start::health_checks(app, image_has).map_err(RunError::from)?;
-        for key in plan::networks_to_make(app) {
-            let written = app.networks.get(&key);
-            let spec = NetworkSpec {
-                name: plan::network_name(app, &session.labels, &key),
-                labels: session.labels.of("network", None),
-                internal: written.is_some_and(|network| network.internal),
-                driver: written.and_then(|network| network.driver.clone()),
-                ..NetworkSpec::default()
-            };
-            session.engine.create_network(&spec).await?;
+        for key in network::to_make(app) {
+            make_network(session, app, &key, &mut ground).await?;
         }
         make_volumes(session, app).await?;
         make_bind_sources(app)?;
         let events = session.engine.events(&session.labels.filter()).await?;
-        // A container that lives in another's namespace needs that one to be there first.
-        let (first, second): (Vec<&Service>, Vec<&Service>) =
-            app.services.values().partition(|service| {
-                let mode = service.network_mode.as_ref().map(|mode| &mode.value);
-                !matches!(mode, Some(crate::app::NetworkMode::Service(_)))
-            });
-        let mut containers = try_join_all(
-            first
-                .iter()
-                .map(|service| make(session, app, service, images)),
-        )
-        .await?;
-        containers.extend(
-            try_join_all(
-                second
+        let mut containers: Vec<(String, String)> = Vec::new();
+        let mut left: Vec<&Service> = app.services.values().collect();
+        while !left.is_empty() {
+            // A container that shares something of another's needs that one to be there first.
+            let waits = |service: &&Service| {
+                let needed = settings::needed_first(service);
+                needed
                     .iter()
-                    .map(|service| make(session, app, service, images)),
-            )
-            .await?,
-        );
-        let supervisor = Supervisor::new(session, events, &containers, show_logs);
+                    .any(|name| left.iter().any(|other| other.name == *name))
+            };
+            let (mut later, mut now): (Vec<&Service>, Vec<&Service>) =
+                left.iter().copied().partition(waits);
+            if now.is_empty() {
+                // A circle: the engine says what is missing.
+                now = std::mem::take(&mut later);
+            }
+            let made = now
+                .iter()
+                .map(|service| make(session, app, service, images, &ground));
+            containers.extend(try_join_all(made).await?);
+            left = later;
+        }
+        let mut supervisor = Supervisor::new(session, events, &containers, show_logs);
+        for service in app.services.values() {
+            let specs = pre_start(session, app, service, images, &ground).await?;
+            supervisor.before(&service.name, specs);
+        }
         Ok(Self {
             session: session.clone(),
             app,
             supervisor,
             containers,
+            ground,
         })
     }
 
@@ -239,6 +253,10 @@ impl<'a> DevRun<'a> {
             .map(|(_, id)| id.clone());
         if let Some(old) = old {
             let engine = &self.session.engine;
+            if let Err(reason) = hooks::pre_stop(&self.session, service, &old).await {
+                self.session
+                    .emit(Event::Warning(format!("{}: {reason}", service.name)));
+            }
             let seconds = stop_timeout(self.app, &service.name).as_secs() as u32;
             engine
                 .stop(&old, seconds, service.stop_signal.as_deref())
@@ -248,14 +266,20 @@ impl<'a> DevRun<'a> {
         let spec = plan::container(
             self.app,
             &self.session.labels,
+            &self.ground,
             service,
             &image.info.id,
             &image.info.config.volumes,
             &[],
         );
         let id = self.session.engine.create_container(&spec).await?;
+        put_files(&self.session, service, &id).await?;
         self.supervisor.replace(&service.name, &id);
         self.session.engine.start(&id).await?;
+        if let Err(reason) = hooks::post_start(&self.session, service, &id).await {
+            self.session
+                .emit(Event::Warning(format!("{}: {reason}", service.name)));
+        }
         for (name, known) in &mut self.containers {
             if *name == service.name {
                 known.clone_from(&id);
@@ -280,11 +304,128 @@ fn start_help(reason: &str) -> String {
     "see the reason above; `envsim doctor` shows what the engine lacks".to_owned()
 }
 
+/// Makes the network `key`. Beside a prod-check its address range may be the running dev run's: then
+/// the engine picks another, and fixed addresses are free.
+async fn make_network(
+    session: &Session,
+    app: &App,
+    key: &str,
+    ground: &mut Ground,
+) -> Result<(), RunError> {
+    let mut spec = network::spec(app, &session.labels, key);
+    let made = session.engine.create_network(&spec).await;
+    match made {
+        Ok(_) => Ok(()),
+        Err(EngineError::AddressPoolOverlap { .. })
+            if session.labels.run != RunKind::Dev && !spec.pools.is_empty() =>
+        {
+            spec.pools.clear();
+            session.engine.create_network(&spec).await?;
+            session.emit(Event::Note(format!(
+                "the address range of the network `{key}` is in use, so the run beside this one has another"
+            )));
+            ground.moved.push(key.to_owned());
+            Ok(())
+        }
+        Err(EngineError::AddressPoolOverlap { .. }) => {
+            let subnets: Vec<&str> = spec
+                .pools
+                .iter()
+                .filter_map(|pool| pool.subnet.as_deref())
+                .collect();
+            Err(RunError::Service {
+                message: format!(
+                    "the address range {} of the network `{key}` is in use",
+                    subnets.join(", ")
+                ),
+                help: "choose another `subnet`, or remove the network that has it: `docker network prune`"
+                    .to_owned(),
+            })
+        }
+        Err(EngineError::NameInUse { name }) => Err(RunError::Service {
+            message: format!("there is a network `{name}` already, which envsim did not make"),
+            help: format!(
+                "remove it (`docker network rm {name}`), mark it `external: true`, or change its `name`"
+            ),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The image of `service`; further containers of one service have the same.
+fn image_of<'i>(images: &'i IndexMap<String, Image>, service: &Service) -> &'i Image {
+    let name = service.replica.as_ref().map(|replica| &replica.of);
+    &images[name.unwrap_or(&service.name)]
+}
+
+/// The containers of the service's `pre_start` hooks.
+async fn pre_start(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    images: &IndexMap<String, Image>,
+    ground: &Ground,
+) -> Result<Vec<ContainerSpec>, RunError> {
+    let mut specs = Vec::new();
+    if service.pre_start.is_empty() {
+        return Ok(specs);
+    }
+    let image = image_of(images, service);
+    let volumes = &image.info.config.volumes;
+    let labels = &session.labels;
+    let own = plan::container(app, labels, ground, service, &image.info.id, volumes, &[]);
+    for (at, hook) in service.pre_start.iter().enumerate() {
+        let mut spec = hooks::pre_start_spec(hook, at + 1, &own);
+        let other = hook.image.as_ref().filter(|reference| {
+            service
+                .image
+                .as_ref()
+                .is_none_or(|image| image.value != **reference)
+                && service.build.is_none()
+        });
+        if let Some(reference) = other {
+            spec.image = image::stock(session, service, reference).await?.id;
+        }
+        specs.push(spec);
+    }
+    Ok(specs)
+}
+
+/// Copies configs and secrets into a container that has not started yet.
+async fn put_files(session: &Session, service: &Service, id: &str) -> Result<(), RunError> {
+    for file in service.files.iter().filter(|file| files::is_copied(file)) {
+        let failed = |error: String| RunError::Service {
+            message: format!(
+                "`{}` cannot be put into `{}`: {error}",
+                file.name, service.name
+            ),
+            help: format!("it is asked for at {}", file.place),
+        };
+        let content = files::content(file).map_err(|error| failed(error.to_string()))?;
+        // A read-only root takes nothing, but the volume at the directory does.
+        let (path, archive) = match service.read_only {
+            true => (
+                files::parent(&file.target),
+                files::archive_in_directory(file, &content),
+            ),
+            false => ("/".to_owned(), files::archive(file, &content)),
+        };
+        let archive = archive.map_err(|error| failed(error.to_string()))?;
+        session
+            .engine
+            .put_archive(id, &path, archive)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(())
+}
+
 async fn make(
     session: &Session,
     app: &App,
     service: &Service,
     images: &IndexMap<String, Image>,
+    ground: &Ground,
 ) -> Result<(String, String), RunError> {
     let probed: Vec<u16> = app
         .probes
@@ -296,10 +437,11 @@ async fn make(
             ProbeAction::Command(_) => None,
         })
         .collect();
-    let image = &images[&service.name];
+    let image = image_of(images, service);
     let spec = plan::container(
         app,
         &session.labels,
+        ground,
         service,
         &image.info.id,
         &image.info.config.volumes,
@@ -328,6 +470,7 @@ async fn make(
             },
             other => other.into(),
         })?;
+    put_files(session, service, &id).await?;
     Ok((service.name.clone(), id))
 }
 
@@ -345,7 +488,7 @@ async fn make_volumes(session: &Session, app: &App) -> Result<(), RunError> {
             }
             continue;
         }
-        let labels = plan::volume_labels(&session.labels, key);
+        let labels = plan::volume_labels(app, &session.labels, key);
         let options = volume
             .driver_opts
             .iter()

@@ -45,6 +45,8 @@ pub struct BuildRequest {
     /// `host`, `none` or a network's name (classic builder only).
     pub network: Option<String>,
     pub shm_size: Option<u64>,
+    /// Engines before API 1.42 have none with BuildKit.
+    pub ulimits: Vec<super::Ulimit>,
     pub cache_from: Vec<String>,
 }
 
@@ -256,6 +258,16 @@ fn query(request: &BuildRequest, session: Option<&str>) -> String {
     }
     if !request.cache_from.is_empty() {
         pairs.push(("cachefrom", json(serde_json::json!(request.cache_from))));
+    }
+    if !request.ulimits.is_empty() {
+        let limits: Vec<serde_json::Value> = request
+            .ulimits
+            .iter()
+            .map(|limit| {
+                serde_json::json!({"Name": limit.name, "Soft": limit.soft, "Hard": limit.hard})
+            })
+            .collect();
+        pairs.push(("ulimits", json(limits.into())));
     }
     for host in &request.extra_hosts {
         pairs.push(("extrahosts", host.clone()));

@@ -9,7 +9,7 @@ use bollard::query_parameters::{
 };
 use futures::StreamExt;
 
-use super::container_spec::{ContainerSpec, body};
+use super::container_spec::{ContainerSpec, NetworkMode, body};
 use super::container_state::{ContainerState, Inspected, Listed, ListedContainer};
 use super::image::{gone, name_image};
 use super::raw::percent;
@@ -17,6 +17,9 @@ use super::{ApiVersion, Engine, EngineError, label_filter};
 
 /// `stop` learned to take a signal with this version.
 const STOP_SIGNAL_API: ApiVersion = ApiVersion(1, 42);
+
+/// An endpoint's own hardware address counts from this version on.
+const ENDPOINT_MAC_API: ApiVersion = ApiVersion(1, 44);
 
 /// How much longer than its own timeout a stop may take before the engine is thought to hang.
 const STOP_SLACK: Duration = Duration::from_secs(60);
@@ -45,11 +48,16 @@ impl Engine {
             name: Some(spec.name.clone()).filter(|n| !n.is_empty()),
             platform: spec.platform.clone().unwrap_or_default(),
         };
+        let docker = match &spec.network {
+            NetworkMode::Network { endpoint, .. }
+                if endpoint.mac_address.is_some() && self.shared.api < ENDPOINT_MAC_API =>
+            {
+                self.with_mac_address(spec, endpoint.mac_address.as_deref())
+            }
+            _ => self.docker.clone(),
+        };
         let id = self
-            .call(
-                &doing,
-                self.docker.create_container(Some(options), body(spec)),
-            )
+            .call(&doing, docker.create_container(Some(options), body(spec)))
             .await
             .map_err(|e| name_image(e, &spec.image))?
             .id;
@@ -64,6 +72,13 @@ impl Engine {
             }
         }
         Ok(id)
+    }
+
+    /// Older engines want the address in a field of the container that bollard has no more.
+    fn with_mac_address(&self, spec: &ContainerSpec, address: Option<&str>) -> bollard::Docker {
+        let mut whole = serde_json::json!(body(spec));
+        whole["MacAddress"] = address.into();
+        self.rewritten(whole.to_string(), "/containers/create")
     }
 
     pub async fn start(&self, id: &str) -> Result<(), EngineError> {

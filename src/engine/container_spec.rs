@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, DeviceMapping, EndpointIpamConfig, EndpointSettings, HealthConfig,
-    HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountTmpfsOptions, MountType,
-    MountVolumeOptions, NetworkingConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, DeviceMapping, DeviceRequest as EngineDeviceRequest, EndpointIpamConfig,
+    EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    MountTmpfsOptions, MountType, MountVolumeOptions, NetworkingConfig, PortBinding, PortMap,
+    ResourcesBlkioWeightDevice, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ThrottleDevice,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,21 +68,40 @@ pub struct ContainerSpec {
     pub cpu_period: Option<i64>,
     pub cpu_quota: Option<i64>,
     pub cpuset_cpus: Option<String>,
+    /// Windows only.
+    pub cpu_count: Option<i64>,
+    /// Windows only.
+    pub cpu_percent: Option<i64>,
+    pub cpu_rt_period: Option<i64>,
+    pub cpu_rt_runtime: Option<i64>,
+    pub blkio: Blkio,
     pub pids_limit: Option<i64>,
     pub cgroup_parent: Option<String>,
     pub ulimits: Vec<Ulimit>,
     pub sysctls: BTreeMap<String, String>,
     pub shm_size: Option<i64>,
     pub devices: Vec<Device>,
+    pub device_cgroup_rules: Vec<String>,
+    pub device_requests: Vec<DeviceRequest>,
+    pub storage_opt: BTreeMap<String, String>,
+    /// Containers whose mounts are taken too: `NAME` or `NAME:ro`.
+    pub volumes_from: Vec<String>,
+    pub annotations: BTreeMap<String, String>,
     pub group_add: Vec<String>,
     pub pid_mode: Option<String>,
     pub ipc_mode: Option<String>,
     pub uts_mode: Option<String>,
     pub userns_mode: Option<String>,
+    /// Cgroup namespace: `host` or `private`.
+    pub cgroupns_mode: Option<String>,
     /// `linux/arm64`
     pub platform: Option<String>,
     /// Caps the log with the `json-file` driver. Without it the engine's own log setting holds.
     pub log_max_bytes: Option<u64>,
+    /// Driver and options; they go before [`Self::log_max_bytes`].
+    pub log: Option<LogConfig>,
+    /// Windows only, but for `default`.
+    pub isolation: Option<String>,
     pub runtime: Option<String>,
     /// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`.
     pub restart: Option<String>,
@@ -96,6 +116,39 @@ pub struct Publish {
     pub host_ip: Option<String>,
     /// The engine picks a free one when absent.
     pub host_port: Option<u16>,
+    /// The engine picks a free one from `host_port` to here.
+    pub host_port_last: Option<u16>,
+}
+
+/// A log driver and its options; an empty driver is the engine's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogConfig {
+    pub driver: String,
+    pub options: BTreeMap<String, String>,
+}
+
+/// Limits on block devices: a path and its weight or rate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Blkio {
+    pub weight: Option<u16>,
+    pub weight_device: Vec<(String, u16)>,
+    pub read_bps: Vec<(String, i64)>,
+    pub read_iops: Vec<(String, i64)>,
+    pub write_bps: Vec<(String, i64)>,
+    pub write_iops: Vec<(String, i64)>,
+}
+
+/// Devices asked for by what they can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceRequest {
+    pub driver: String,
+    /// -1 for all.
+    pub count: i64,
+    pub ids: Vec<String>,
+    pub capabilities: Vec<String>,
+    pub options: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +168,8 @@ pub enum MountSpec {
         read_only: bool,
         /// Do not fill an empty volume with what the image has there.
         no_copy: bool,
+        /// Path inside of the volume; engines before API 1.45 have none.
+        subpath: Option<String>,
         labels: BTreeMap<String, String>,
     },
     Tmpfs {
@@ -136,10 +191,7 @@ pub enum NetworkMode {
     /// A user network.
     Network {
         name: String,
-        aliases: Vec<String>,
-        ipv4: Option<String>,
-        /// `container` or `container:alias`
-        links: Vec<String>,
+        endpoint: Endpoint,
     },
 }
 
@@ -148,19 +200,23 @@ impl NetworkMode {
     pub fn network(name: impl Into<String>) -> NetworkMode {
         NetworkMode::Network {
             name: name.into(),
-            aliases: Vec::new(),
-            ipv4: None,
-            links: Vec::new(),
+            endpoint: Endpoint::default(),
         }
     }
 }
 
-/// How a container appears in a further user network.
+/// How a container appears in a user network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Endpoint {
     pub aliases: Vec<String>,
     pub ipv4: Option<String>,
     pub ipv6: Option<String>,
+    pub link_local: Vec<String>,
+    pub mac_address: Option<String>,
+    pub driver_opts: BTreeMap<String, String>,
+    /// The highest is the default gateway (API 1.48 and later).
+    pub gateway_priority: Option<i64>,
     /// `container` or `container:alias`
     pub links: Vec<String>,
 }
@@ -211,15 +267,18 @@ fn map(values: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
 
 impl Endpoint {
     pub(super) fn settings(&self) -> EndpointSettings {
-        let fixed = self.ipv4.is_some() || self.ipv6.is_some();
+        let fixed = self.ipv4.is_some() || self.ipv6.is_some() || !self.link_local.is_empty();
         EndpointSettings {
             ipam_config: fixed.then(|| EndpointIpamConfig {
                 ipv4_address: self.ipv4.clone(),
                 ipv6_address: self.ipv6.clone(),
-                ..Default::default()
+                link_local_ips: filled(&self.link_local),
             }),
             links: filled(&self.links),
             aliases: filled(&self.aliases),
+            mac_address: self.mac_address.clone(),
+            driver_opts: map(&self.driver_opts),
+            gw_priority: self.gateway_priority,
             ..Default::default()
         }
     }
@@ -231,23 +290,10 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         NetworkMode::None => (Some("none".to_string()), None),
         NetworkMode::Host => (Some("host".to_string()), None),
         NetworkMode::Container(id) => (Some(format!("container:{id}")), None),
-        NetworkMode::Network {
-            name,
-            aliases,
-            ipv4,
-            links,
-        } => {
-            let endpoint = Endpoint {
-                aliases: aliases.clone(),
-                ipv4: ipv4.clone(),
-                ipv6: None,
-                links: links.clone(),
-            };
-            (
-                Some(name.clone()),
-                Some(HashMap::from([(name.clone(), endpoint.settings())])),
-            )
-        }
+        NetworkMode::Network { name, endpoint } => (
+            Some(name.clone()),
+            Some(HashMap::from([(name.clone(), endpoint.settings())])),
+        ),
     };
     let key = |port: u16, protocol: &str| {
         format!(
@@ -266,19 +312,24 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
             .push(PortBinding {
                 host_ip: port.host_ip.clone(),
                 // An empty text is how the API says "any".
-                host_port: Some(port.host_port.map(|p| p.to_string()).unwrap_or_default()),
+                host_port: Some(host_port(port)),
             });
         if !exposed.contains(&key) {
             exposed.push(key);
         }
     }
-    let log_config = spec.log_max_bytes.map(|bytes| HostConfigLogConfig {
+    let capped = spec.log_max_bytes.map(|bytes| HostConfigLogConfig {
         typ: Some("json-file".to_string()),
         config: Some(HashMap::from([
             ("max-size".to_string(), bytes.to_string()),
             ("max-file".to_string(), "2".to_string()),
         ])),
     });
+    let chosen = spec.log.as_ref().map(|log| HostConfigLogConfig {
+        typ: Some(log.driver.clone()).filter(|driver| !driver.is_empty()),
+        config: map(&log.options),
+    });
+    let log_config = chosen.or(capped);
     let host = HostConfig {
         cpu_shares: spec.cpu_shares,
         memory: spec.memory,
@@ -291,6 +342,23 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         cpu_period: spec.cpu_period,
         cpu_quota: spec.cpu_quota,
         cpuset_cpus: spec.cpuset_cpus.clone(),
+        cpu_count: spec.cpu_count,
+        cpu_percent: spec.cpu_percent,
+        cpu_realtime_period: spec.cpu_rt_period,
+        cpu_realtime_runtime: spec.cpu_rt_runtime,
+        blkio_weight: spec.blkio.weight,
+        blkio_weight_device: filled(&spec.blkio.weight_device).map(|all| {
+            all.into_iter()
+                .map(|(path, weight)| ResourcesBlkioWeightDevice {
+                    path: Some(path),
+                    weight: Some(weight.into()),
+                })
+                .collect()
+        }),
+        blkio_device_read_bps: throttle(&spec.blkio.read_bps),
+        blkio_device_read_iops: throttle(&spec.blkio.read_iops),
+        blkio_device_write_bps: throttle(&spec.blkio.write_bps),
+        blkio_device_write_iops: throttle(&spec.blkio.write_iops),
         pids_limit: spec.pids_limit,
         cgroup_parent: spec.cgroup_parent.clone(),
         devices: filled(&spec.devices).map(|all| {
@@ -304,6 +372,21 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
                 })
                 .collect()
         }),
+        device_cgroup_rules: filled(&spec.device_cgroup_rules),
+        device_requests: filled(&spec.device_requests).map(|all| {
+            all.into_iter()
+                .map(|wanted| EngineDeviceRequest {
+                    driver: Some(wanted.driver),
+                    count: Some(wanted.count),
+                    device_ids: filled(&wanted.ids),
+                    capabilities: Some(vec![wanted.capabilities]),
+                    options: map(&wanted.options),
+                })
+                .collect()
+        }),
+        storage_opt: map(&spec.storage_opt),
+        volumes_from: filled(&spec.volumes_from),
+        annotations: map(&spec.annotations),
         ulimits: filled(&spec.ulimits).map(|all| {
             all.into_iter()
                 .map(|u| ResourcesUlimits {
@@ -332,6 +415,11 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         pid_mode: spec.pid_mode.clone(),
         uts_mode: spec.uts_mode.clone(),
         userns_mode: spec.userns_mode.clone(),
+        cgroupns_mode: spec
+            .cgroupns_mode
+            .as_ref()
+            .and_then(|mode| mode.parse().ok()),
+        isolation: spec.isolation.as_ref().and_then(|way| way.parse().ok()),
         privileged: spec.privileged.then_some(true),
         readonly_rootfs: spec.read_only.then_some(true),
         security_opt: filled(&spec.security_opt),
@@ -369,6 +457,25 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         }),
         ..Default::default()
     }
+}
+
+fn host_port(port: &Publish) -> String {
+    match (port.host_port, port.host_port_last) {
+        (Some(first), Some(last)) if last != first => format!("{first}-{last}"),
+        (Some(port), _) => port.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
+fn throttle(rates: &[(String, i64)]) -> Option<Vec<ThrottleDevice>> {
+    filled(rates).map(|all| {
+        all.into_iter()
+            .map(|(path, rate)| ThrottleDevice {
+                path: Some(path),
+                rate: Some(rate),
+            })
+            .collect()
+    })
 }
 
 fn restart_policy(text: &str) -> RestartPolicy {
@@ -410,6 +517,7 @@ fn mount(spec: &MountSpec) -> Mount {
             target,
             read_only,
             no_copy,
+            subpath,
             labels,
         } => Mount {
             typ: Some(MountType::VOLUME),
@@ -419,6 +527,7 @@ fn mount(spec: &MountSpec) -> Mount {
             volume_options: Some(MountVolumeOptions {
                 no_copy: Some(*no_copy),
                 labels: map(labels),
+                subpath: subpath.clone(),
                 ..Default::default()
             }),
             ..Default::default()

@@ -140,6 +140,17 @@ impl Engine {
         }
     }
 
+    /// Seconds since 1970 when the name was last given to the image, by a pull or a build.
+    pub async fn last_tagged(&self, reference: &str) -> Result<Option<i64>, EngineError> {
+        let doing = format!("looking at image `{reference}`");
+        let path = format!("/images/{}/json", super::raw::percent(reference));
+        let found: serde_json::Value = self.get_json(&doing, &path).await?;
+        let written = found["Metadata"]["LastTagTime"].as_str();
+        Ok(written
+            .and_then(super::clock::parse)
+            .map(|(seconds, _)| seconds))
+    }
+
     /// Pulls an image with the user's own credentials, if there are any for its registry.
     pub async fn pull(
         &self,

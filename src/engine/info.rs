@@ -37,6 +37,8 @@ pub struct EngineInfo {
     pub storage_driver: String,
     pub log_driver: String,
     pub default_runtime: String,
+    /// Names of the OCI runtimes.
+    pub runtimes: Vec<String>,
     /// BuildKit can be asked for. Docker has it built in since 18.09, whatever
     /// builder the daemon's own default is.
     pub buildkit: bool,
@@ -92,6 +94,7 @@ impl Engine {
             storage_driver: info.driver.unwrap_or_default(),
             log_driver: info.logging_driver.unwrap_or_default(),
             default_runtime: info.default_runtime.unwrap_or_default(),
+            runtimes: info.runtimes.unwrap_or_default().into_keys().collect(),
             buildkit: self.has_buildkit(),
             warnings: info.warnings.unwrap_or_default(),
         })

@@ -655,7 +655,10 @@ async fn networks_and_volumes() {
     let spec = NetworkSpec {
         name: "eng-na".into(),
         labels: labels("net"),
-        subnet: Some("10.213.77.0/24".into()),
+        pools: vec![AddressPool {
+            subnet: Some("10.213.77.0/24".into()),
+            ..Default::default()
+        }],
         ..Default::default()
     };
     engine.create_network(&spec).await.expect("a network");
@@ -725,9 +728,11 @@ async fn networks_and_volumes() {
     let mut a = fresh(&engine, "eng-na").await;
     a.network = NetworkMode::Network {
         name: "eng-na".into(),
-        aliases: vec!["db".into()],
-        ipv4: Some("10.213.77.9".into()),
-        links: vec![],
+        endpoint: Endpoint {
+            aliases: vec!["db".into()],
+            ipv4: Some("10.213.77.9".into()),
+            ..Default::default()
+        },
     };
     a.extra_networks = vec![ExtraNetwork {
         name: "eng-nb".into(),
@@ -748,6 +753,7 @@ async fn networks_and_volumes() {
             target: "/data".into(),
             read_only: false,
             no_copy: false,
+            subpath: None,
             labels: BTreeMap::new(),
         },
     ];

@@ -40,7 +40,8 @@ pub use build::{BuildRequest, BuildSecret, BuiltImage};
 pub use build_progress::{BuildEvent, BuildFailure};
 pub use connect::{Candidate, Found, candidates};
 pub use container_spec::{
-    ContainerSpec, Device, Endpoint, ExtraNetwork, Health, MountSpec, NetworkMode, Publish, Ulimit,
+    Blkio, ContainerSpec, Device, DeviceRequest, Endpoint, ExtraNetwork, Health, LogConfig,
+    MountSpec, NetworkMode, Publish, Ulimit,
 };
 pub use container_state::{ContainerState, HealthState, ListedContainer, MountedAt, PublishedPort};
 pub use copy::{Change, ChangeKind};
@@ -50,7 +51,7 @@ pub use exec::{AttachedExec, ExecChunk, ExecResult, ExecSpec};
 pub use image::{ImageConfig, ImageInfo, ListedImage, PullProgress, Reference};
 pub use info::{EngineInfo, EngineKind};
 pub use log::{LogChunk, LogOptions, LogStream, Stream};
-pub use network::{NetworkInfo, NetworkSpec};
+pub use network::{AddressPool, NetworkInfo, NetworkSpec};
 pub use tar_source::TarSource;
 pub use volume::VolumeInfo;
 
@@ -82,6 +83,12 @@ impl Engine {
     /// Which engine this is and how it was found.
     pub fn found(&self) -> &Found {
         &self.shared.found
+    }
+
+    /// The version of the engine's API that is spoken, such as (1, 41).
+    pub fn api(&self) -> (u32, u32) {
+        let ApiVersion(major, minor) = self.shared.api;
+        (major, minor)
     }
 
     /// Runs one short call under the common deadline and sorts its error.

@@ -19,16 +19,33 @@ use super::{Engine, EngineError, label_filter};
 pub struct NetworkSpec {
     pub name: String,
     pub labels: BTreeMap<String, String>,
-    /// `172.30.1.0/24`; the engine picks one when absent.
-    pub subnet: Option<String>,
-    pub gateway: Option<String>,
+    /// Address ranges; the engine picks one when there is none.
+    pub pools: Vec<AddressPool>,
+    /// What gives out addresses; `default` when absent.
+    pub ipam_driver: Option<String>,
+    pub ipam_options: BTreeMap<String, String>,
     /// No way out.
     pub internal: bool,
     /// `bridge` when absent.
     pub driver: Option<String>,
     pub driver_opts: BTreeMap<String, String>,
     pub enable_ipv6: bool,
+    /// Engines before API 1.48 cannot do without.
+    pub enable_ipv4: Option<bool>,
     pub attachable: bool,
+}
+
+/// A range of addresses of a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddressPool {
+    /// `172.30.1.0/24`
+    pub subnet: Option<String>,
+    pub gateway: Option<String>,
+    /// The part that containers get addresses from.
+    pub ip_range: Option<String>,
+    /// Addresses that are taken, by host name.
+    pub aux_addresses: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,21 +69,30 @@ impl Engine {
                 name: spec.name.clone(),
             });
         }
-        let ipam = spec.subnet.as_ref().map(|subnet| Ipam {
-            config: Some(vec![IpamConfig {
-                subnet: Some(subnet.clone()),
-                gateway: spec.gateway.clone(),
-                ..Default::default()
-            }]),
-            ..Default::default()
-        });
+        let ipam = Ipam {
+            driver: spec.ipam_driver.clone(),
+            options: (!spec.ipam_options.is_empty())
+                .then(|| spec.ipam_options.clone().into_iter().collect()),
+            config: (!spec.pools.is_empty()).then(|| {
+                let pools = spec.pools.iter().map(|pool| IpamConfig {
+                    subnet: pool.subnet.clone(),
+                    gateway: pool.gateway.clone(),
+                    ip_range: pool.ip_range.clone(),
+                    auxiliary_addresses: (!pool.aux_addresses.is_empty())
+                        .then(|| pool.aux_addresses.clone().into_iter().collect()),
+                });
+                pools.collect()
+            }),
+        };
+        let chosen = ipam != Ipam::default();
         let request = NetworkCreateRequest {
             name: spec.name.clone(),
             driver: Some(spec.driver.clone().unwrap_or_else(|| "bridge".to_string())),
             internal: Some(spec.internal),
             attachable: Some(spec.attachable),
             enable_ipv6: spec.enable_ipv6.then_some(true),
-            ipam,
+            enable_ipv4: spec.enable_ipv4,
+            ipam: chosen.then_some(ipam),
             options: Some(spec.driver_opts.clone().into_iter().collect()),
             labels: Some(spec.labels.clone().into_iter().collect()),
             ..Default::default()

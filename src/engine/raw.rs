@@ -85,6 +85,19 @@ impl Engine {
         })
     }
 
+    /// Bollard, with `json` as the body of every call to a path that ends in `of`.
+    pub(super) fn rewritten(&self, json: String, of: &'static str) -> Docker {
+        let api = self.shared.api;
+        self.docker.clone().with_request_modifier(move |mut sent| {
+            if sent.uri().path().ends_with(of) {
+                sent.headers_mut()
+                    .insert(hyper::header::CONTENT_LENGTH, json.len().into());
+                *sent.body_mut() = bollard::body_full(Bytes::from(json.clone()));
+            }
+            adapt(sent, api)
+        })
+    }
+
     /// `GET`s a path and reads the answer with types of our own.
     pub(super) async fn get_json<T: serde::de::DeserializeOwned>(
         &self,

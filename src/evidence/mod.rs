@@ -1,6 +1,7 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
 mod container;
+mod env_file;
 mod file;
 mod image;
 mod network;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};
@@ -29,6 +31,8 @@ pub struct Evidence {
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
+    /// Lines of env files that ECS reads otherwise.
+    pub env_file_lines: Vec<EnvFileLine>,
     /// The run as one task.
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::mounts::compare;
-use crate::app::{App, Place, Service};
+use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen};
@@ -102,7 +102,8 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
             .collect();
-        for mount in &service.volumes {
+        let configs = mounted_configs(service);
+        for mount in service.volumes.iter().chain(&configs) {
             files
                 .mounts
                 .extend(compare(dev, service, mount, image, &own));
@@ -116,6 +117,32 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
         .collect();
     scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
     files
+}
+
+/// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of
+/// these: it does not belong into an image.
+fn mounted_configs(service: &Service) -> Vec<Mount> {
+    let configs = service
+        .files
+        .iter()
+        .filter(|file| file.kind == FileKind::Config);
+    configs
+        .filter_map(|file| match &file.source {
+            FileSource::File(source) => Some(Mount {
+                kind: MountKind::Bind {
+                    source: source.clone(),
+                    create: false,
+                },
+                target: file.target.clone(),
+                read_only: true,
+                no_copy: false,
+                subpath: None,
+                propagation: None,
+                place: file.place.clone(),
+            }),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The service names that `text` uses as hosts.

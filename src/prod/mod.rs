@@ -8,3 +8,4 @@ pub mod plan;
 pub mod stand_in;
 pub mod task;
 pub mod tasks;
+pub mod translate;

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::translate;
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
-use crate::engine::{ContainerSpec, Health, MountSpec, NetworkMode, Publish};
+use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish};
 use crate::labels::Labels;
 use crate::run::address::{TaskNetwork, search_domain};
 use crate::run::spec;
@@ -190,6 +191,7 @@ impl TaskPlan {
             target: RESOLV_DIR.to_owned(),
             read_only: false,
             no_copy: true,
+            subpath: None,
             labels: self.labels.of("volume", None),
         }];
         if let Limits::Cgroup { path, .. } = &self.limits {
@@ -215,12 +217,14 @@ impl TaskPlan {
             command: Some(command),
             labels: self.labels.of("holder", None),
             hostname: Some(host_name),
+            sysctls: translate::network_sysctls(app),
             publish: ports(app).into_iter().map(publish).collect(),
             network: NetworkMode::Network {
                 name: self.network_name.clone(),
-                aliases: Vec::new(),
-                ipv4: Some(self.network.address.to_string()),
-                links: Vec::new(),
+                endpoint: Endpoint {
+                    ipv4: Some(self.network.address.to_string()),
+                    ..Endpoint::default()
+                },
             },
             mounts,
             cap_drop: vec!["ALL".to_owned()],
@@ -252,6 +256,21 @@ impl TaskPlan {
         }
         made.stop_signal = None;
         made.network = NetworkMode::Container(holder.id.clone());
+        if translate::shares_processes(app) {
+            made.pid_mode = Some(format!("container:{}", holder.id));
+        }
+        // Those of the network are the holder's.
+        made.sysctls = service
+            .sysctls
+            .iter()
+            .filter(|(name, _)| !name.starts_with("net."))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let kept = service.settings.reservations().map(|kept| kept.memory);
+        made.memory_reservation = kept
+            .filter(|kept| *kept > 0)
+            .or(Some(service.settings.mem_reservation))
+            .filter(|kept| *kept > 0);
         made.healthcheck = health(app, service, made.healthcheck.take());
         made.mounts = self.mounts(service, image_volumes);
         if self.askers.contains_key(&service.name) {
@@ -295,9 +314,10 @@ impl TaskPlan {
                     target: mount.target.clone(),
                     read_only: mount.read_only,
                     no_copy: !image_volumes.contains(&mount.target),
+                    subpath: None,
                     labels: self.labels.of("volume", None),
                 }),
-                MountKind::Tmpfs { size, mode } => mounts.push(MountSpec::Tmpfs {
+                MountKind::Tmpfs { size, mode, .. } => mounts.push(MountSpec::Tmpfs {
                     target: mount.target.clone(),
                     size: *size,
                     mode: *mode,
@@ -342,6 +362,7 @@ pub fn publish((port, protocol): (u16, Protocol)) -> Publish {
         protocol: protocol.as_str().to_owned(),
         host_ip: Some("127.0.0.1".to_owned()),
         host_port: None,
+        host_port_last: None,
     }
 }
 

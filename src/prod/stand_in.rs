@@ -96,9 +96,10 @@ impl StandIn<'_> {
                     target: mount.target.clone(),
                     read_only: mount.read_only,
                     no_copy: mount.no_copy,
+                    subpath: mount.subpath.clone(),
                     labels: labels.of("volume", None),
                 }),
-                MountKind::Tmpfs { size, mode } => Some(MountSpec::Tmpfs {
+                MountKind::Tmpfs { size, mode, .. } => Some(MountSpec::Tmpfs {
                     target: mount.target.clone(),
                     size: *size,
                     mode: *mode,
@@ -118,9 +119,11 @@ impl StandIn<'_> {
                 name: name.clone(),
                 // Stand-ins find each other as in dev; what a task asks goes through its resolver,
                 // which denies the name.
-                aliases: vec![service.name.clone()],
-                ipv4: text(address),
-                links: Vec::new(),
+                endpoint: Endpoint {
+                    aliases: vec![service.name.clone()],
+                    ipv4: text(address),
+                    ..Endpoint::default()
+                },
             };
         }
         made.extra_networks = networks
@@ -406,7 +409,7 @@ volumes: {data: {}}
         assert_eq!(made.env, ["PASSWORD=dev"]);
         let address = plans[0].answers[0].1.to_string();
         assert!(
-            matches!(&made.network, NetworkMode::Network { ipv4: Some(ip), .. } if *ip == address)
+            matches!(&made.network, NetworkMode::Network { endpoint, .. } if endpoint.ipv4.as_deref() == Some(&*address))
         );
         assert_eq!(made.extra_networks.len(), 1);
         assert_eq!(made.publish.len(), 1);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::{self, Limits, Surroundings, TaskPlan};
 use crate::app::App;
-use crate::engine::{EngineError, LogOptions, NetworkSpec};
+use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
 use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSeen};
 use crate::plan::start::{self, State};
@@ -401,8 +401,11 @@ async fn make_network(
         let spec = NetworkSpec {
             name: plan.network_name.clone(),
             labels: session.labels.of("network", None),
-            subnet: Some(plan.network.subnet.clone()),
-            gateway: Some(plan.network.gateway.to_string()),
+            pools: vec![AddressPool {
+                subnet: Some(plan.network.subnet.clone()),
+                gateway: Some(plan.network.gateway.to_string()),
+                ..AddressPool::default()
+            }],
             ..NetworkSpec::default()
         };
         match session.engine.create_network(&spec).await {

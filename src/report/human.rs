@@ -7,13 +7,14 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::Report;
 use crate::evidence::StandInSeen;
-use crate::finding::{Finding, Location, Severity, UnusedIgnore};
+use crate::finding::{Change, ChangeKind, Finding, Location, Severity, UnusedIgnore};
 
 /// Places that are shown with their lines; more are listed.
 const SNIPPETS: usize = 4;
 
 /// Writes every finding, what was not checked, and the verdict.
 pub fn write(report: &Report, colour: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    changes(&report.changes, out)?;
     for finding in report.judgement.counted() {
         writeln!(out, "{}\n", finding_text(finding, colour))?;
     }
@@ -40,6 +41,43 @@ pub fn write(report: &Report, colour: bool, out: &mut dyn Write) -> std::io::Res
         writeln!(out, "not checked: {}: {}", missing.rule, missing.reason)?;
     }
     writeln!(out, "{}", verdict(report, colour))
+}
+
+/// One line each, grouped by what becomes of it.
+fn changes(changes: &[Change], out: &mut dyn Write) -> std::io::Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "What ECS changes (no findings by themselves):")?;
+    for kind in [
+        ChangeKind::Refused,
+        ChangeKind::Changed,
+        ChangeKind::Dropped,
+    ] {
+        let mut of_kind = changes
+            .iter()
+            .filter(|change| change.kind == kind)
+            .peekable();
+        if of_kind.peek().is_some() {
+            writeln!(out, "  {}:", kind.as_str())?;
+        }
+        for change in of_kind {
+            let Change {
+                place,
+                service,
+                key,
+                what,
+                help,
+                ..
+            } = change;
+            let help = match &**help {
+                "" => String::new(),
+                help => format!("; {help}"),
+            };
+            writeln!(out, "    {place} `{service}` {key}: {what}{help}")?;
+        }
+    }
+    writeln!(out)
 }
 
 fn finding_text(finding: &Finding, colour: bool) -> String {
@@ -195,6 +233,7 @@ mod tests {
         });
         let report = Report {
             app: "shop".to_owned(),
+            changes: Vec::new(),
             judgement: Judgement {
                 findings: vec![finding],
                 unused_ignores: vec![UnusedIgnore {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Report;
 use crate::evidence::StandInSeen;
-use crate::finding::{Finding, NotChecked, UnusedIgnore};
+use crate::finding::{Change, Finding, NotChecked, UnusedIgnore};
 
 /// Changes when a reader of the old form would misread the new one.
 const SCHEMA_VERSION: u32 = 1;
@@ -16,6 +16,7 @@ struct Layout<'a> {
     schema_version: u32,
     app: &'a str,
     verdict: &'static str,
+    changes: &'a [Change],
     findings: &'a [Finding],
     not_checked: &'a [NotChecked],
     unused_ignores: &'a [UnusedIgnore],
@@ -32,6 +33,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         } else {
             "fail"
         },
+        changes: &report.changes,
         findings: &report.judgement.findings,
         not_checked: &report.judgement.not_checked,
         unused_ignores: &report.judgement.unused_ignores,

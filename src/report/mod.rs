@@ -6,7 +6,7 @@ pub mod json;
 use std::io::Write;
 
 use crate::evidence::StandInSeen;
-use crate::finding::Judgement;
+use crate::finding::{Change, Judgement};
 
 /// What is reported.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Report {
     pub app: String,
     /// What the rules said.
     pub judgement: Judgement,
+    /// What ECS makes of the Compose file; these are not findings.
+    pub changes: Vec<Change>,
     /// What was run, in sentences for people.
     pub notes: Vec<String>,
     /// Managed services of production, and what stood in for them.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use super::build_extras::{self, Source};
 use super::{RunError, Session};
 use crate::app::{App, Build, MountKind, Problem, Service};
 use crate::build::context::{self, Listing, archive};
@@ -69,7 +70,7 @@ pub async fn ensure(
 ) -> Result<Image, RunError> {
     if let Some(build) = &service.build {
         let input = read_build(app, service, build)?;
-        let info = build_image(session, service, build, &input).await?;
+        let info = build_image(session, app, service, build, &input, want).await?;
         return Ok(Image {
             reference: session.labels.image(&service.name),
             info,
@@ -109,15 +110,71 @@ pub async fn ensure(
     })
 }
 
+/// How old an image may be by `policy` until it is pulled again.
+fn age(policy: &str) -> Option<std::time::Duration> {
+    const DAY: u64 = 24 * 3600;
+    match policy {
+        "daily" => Some(std::time::Duration::from_secs(DAY)),
+        "weekly" => Some(std::time::Duration::from_secs(7 * DAY)),
+        other => {
+            let mut seconds = 0;
+            let mut number = 0;
+            for letter in other.strip_prefix("every_")?.chars() {
+                let unit = match letter {
+                    'w' => 7 * DAY,
+                    'd' => DAY,
+                    'h' => 3600,
+                    'm' => 60,
+                    's' => 1,
+                    digit => {
+                        number = number * 10 + u64::from(digit.to_digit(10)?);
+                        continue;
+                    }
+                };
+                seconds += number * unit;
+                number = 0;
+            }
+            Some(std::time::Duration::from_secs(seconds))
+        }
+    }
+}
+
+async fn is_older(
+    session: &Session,
+    reference: &str,
+    age: std::time::Duration,
+) -> Result<bool, RunError> {
+    let pulled = session.engine.last_tagged(reference).await?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map(|since| since.as_secs()).unwrap_or_default();
+    Ok(pulled.is_none_or(|pulled| now.saturating_sub(pulled.max(0) as u64) > age.as_secs()))
+}
+
 /// Finds an image in the engine, or pulls it.
-async fn stock(
+pub async fn stock(
     session: &Session,
     service: &Service,
     reference: &str,
 ) -> Result<ImageInfo, RunError> {
-    let always = service.pull_policy.as_deref() == Some("always");
-    if !always && let Some(info) = session.engine.image(reference).await? {
-        return Ok(info);
+    let policy = service.pull_policy.as_deref().unwrap_or("missing");
+    if !matches!(policy, "always" | "refresh")
+        && let Some(info) = session.engine.image(reference).await?
+    {
+        let old = match age(policy) {
+            Some(age) => is_older(session, reference, age).await?,
+            None => false,
+        };
+        if !old {
+            return Ok(info);
+        }
+    } else if matches!(policy, "never" | "build") {
+        let mut problem = Problem::error(format!(
+            "the image `{reference}` of `{}` is not there, and its pull policy is `{policy}`",
+            service.name
+        ));
+        problem.place = service.image.as_ref().map(|image| image.place.clone());
+        let help = format!("pull it (`docker pull {reference}`), or change `pull_policy`");
+        return Err(problem.help(help).into());
     }
     let mut on = |progress: crate::engine::PullProgress| {
         let status = match progress.layer {
@@ -222,11 +279,14 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
 
 async fn build_image(
     session: &Session,
+    app: &App,
     service: &Service,
     build: &Build,
     input: &BuildInput,
+    want: Want,
 ) -> Result<ImageInfo, RunError> {
     let mut request = request(session, service, &input.name);
+    request.platform = build_extras::platform(service, build);
     request.target = build.target.as_ref().map(|target| target.value.clone());
     request.args = build
         .args
@@ -234,7 +294,17 @@ async fn build_image(
         .filter_map(|(name, value)| Some((name.clone(), value.value.clone()?)))
         .collect();
     request.labels.extend(build.labels.clone());
-    request.no_cache = build.no_cache;
+    // The engine's call cannot tell stages apart.
+    request.no_cache = build.no_cache || !build.no_cache_filter.is_empty();
+    request.ulimits = build
+        .ulimits
+        .iter()
+        .map(|limit| crate::engine::Ulimit {
+            name: limit.name.clone(),
+            soft: limit.soft,
+            hard: limit.hard,
+        })
+        .collect();
     request.pull = build.pull;
     request.extra_hosts.clone_from(&build.extra_hosts);
     request.network.clone_from(&build.network);
@@ -243,8 +313,67 @@ async fn build_image(
     for secret in &build.secrets {
         request.secrets.push(read_secret(secret)?);
     }
-    let (listing, extras) = (input.listing.clone(), input.extras.clone());
+    let (mut listing, mut extras) = (input.listing.clone(), input.extras.clone());
+    if !build.additional_contexts.is_empty() {
+        let stages = named_contexts(session, app, build, want, &mut listing).await?;
+        let first = input
+            .dockerfile
+            .stages
+            .first()
+            .map_or(1, |stage| stage.line);
+        let name = ".envsim.Dockerfile".to_owned();
+        let text = build_extras::with_stages(&input.text, first, &stages);
+        request.dockerfile.clone_from(&name);
+        extras = vec![archive::Extra {
+            name,
+            content: archive::Content::Text(text),
+        }];
+    }
     run_build(session, service, request, listing, extras).await
+}
+
+/// The stages of the named contexts; the files of directories are added to `listing`.
+async fn named_contexts(
+    session: &Session,
+    app: &App,
+    build: &Build,
+    want: Want,
+    listing: &mut Listing,
+) -> Result<Vec<(String, Option<String>)>, RunError> {
+    let mut stages = Vec::new();
+    for (name, written) in &build.additional_contexts {
+        let image = match build_extras::source(written) {
+            Source::Image(image) => Some(image),
+            Source::Service(other) => match app.services.get(&other) {
+                Some(other) => {
+                    let built = Box::pin(ensure(session, app, other, want)).await?;
+                    Some(built.reference)
+                }
+                None => {
+                    let message = format!(
+                        "the context `{name}` is the service `{other}`, which is not there"
+                    );
+                    return Err(Problem::error(message).into());
+                }
+            },
+            Source::Directory(path) => {
+                let path = Path::new(&path);
+                let files = context::find_ignore(path, None)
+                    .and_then(|ignore| context::walk(path, &ignore))
+                    .map_err(|error| {
+                        let mut problem = Problem::error(format!("the context `{name}`: {error}"));
+                        problem.place = Some(build.place.clone());
+                        problem
+                    })?;
+                listing.nest(&build_extras::directory(name), files);
+                None
+            }
+            // Told before anything was started.
+            Source::Other(_) => continue,
+        };
+        stages.push((name.clone(), image));
+    }
+    Ok(stages)
 }
 
 fn read_secret(secret: &crate::app::BuildSecret) -> Result<BuildSecret, Problem> {

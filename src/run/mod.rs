@@ -4,8 +4,10 @@
 
 pub mod address;
 pub mod agent;
+pub mod build_extras;
 pub mod cancel;
 pub mod cleanup;
+pub mod hooks;
 pub mod image;
 pub mod logs;
 pub mod owner;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use super::Session;
+use super::{Session, hooks};
 use crate::app::App;
 use crate::engine::EngineError;
 use crate::event::{Change, Event};
@@ -52,6 +52,11 @@ pub async fn stop_all(
             let seconds = timeout.as_secs() as u32;
             asked.push(name.clone());
             stopping.push(async move {
+                if let Some(service) = app.services.get(&name)
+                    && let Err(reason) = hooks::pre_stop(session, service, &id).await
+                {
+                    session.emit(Event::Warning(format!("{name}: {reason}")));
+                }
                 let mut stop = std::pin::pin!(stop_one(session, &id, seconds, signal.as_deref()));
                 let result = match tokio::time::timeout(PATIENCE, &mut stop).await {
                     Ok(result) => result,

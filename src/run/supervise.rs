@@ -9,10 +9,11 @@ use indexmap::IndexMap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::hooks;
 use super::logs::Follower;
 use super::{RunError, Session};
-use crate::app::App;
-use crate::engine::{EngineError, EngineEvent, EventStream};
+use crate::app::{App, Service};
+use crate::engine::{ContainerSpec, EngineEvent, EventStream};
 use crate::event::{Change, Event};
 use crate::labels;
 use crate::plan::start::{Decision, State, decide};
@@ -30,6 +31,7 @@ pub struct Supervisor {
     ids: Ids,
     session: Session,
     hushed: Arc<AtomicBool>,
+    before: HashMap<String, Vec<ContainerSpec>>,
     pump: JoinHandle<()>,
 }
 
@@ -71,8 +73,14 @@ impl Supervisor {
             ids,
             session: session.clone(),
             hushed,
+            before: HashMap::new(),
             pump,
         }
+    }
+
+    /// Runs `containers` to their ends, one after the other, before `service` is started.
+    pub fn before(&mut self, service: &str, containers: Vec<ContainerSpec>) {
+        self.before.insert(service.to_owned(), containers);
     }
 
     /// The states, to wait for changes.
@@ -101,11 +109,18 @@ impl Supervisor {
     ) -> Result<(), RunError> {
         let mut changes = self.watch();
         let mut starting = FuturesUnordered::new();
+        let mut busy: Vec<String> = Vec::new();
         loop {
             if self.session.cancel.requested() {
                 return Err(RunError::Interrupted);
             }
-            let states = changes.borrow_and_update().clone();
+            let mut states = changes.borrow_and_update().clone();
+            // A service whose `post_start` commands still run is not there yet.
+            for name in &busy {
+                if let Some(state @ State::Running { .. }) = states.get_mut(name) {
+                    *state = State::Starting;
+                }
+            }
             if ended(&states) {
                 return Ok(());
             }
@@ -126,7 +141,8 @@ impl Supervisor {
                     Decision::Never(reason) => self.set(name, State::Never { reason }),
                     Decision::Start => {
                         self.set(name, State::Starting);
-                        starting.push(self.start(name.clone()));
+                        busy.push(name.clone());
+                        starting.push(self.start(service));
                     }
                 }
             }
@@ -136,6 +152,7 @@ impl Supervisor {
             tokio::select! {
                 _ = changes.changed() => {}
                 Some((name, result)) = starting.next(), if !starting.is_empty() => {
+                    busy.retain(|other| *other != name);
                     self.started(&name, result);
                 }
                 () = self.session.cancel.wait() => return Err(RunError::Interrupted),
@@ -153,23 +170,32 @@ impl Supervisor {
         lock(&self.ids).insert(service.to_owned(), id.to_owned());
     }
 
-    async fn start(&self, name: String) -> (String, Result<(), EngineError>) {
+    async fn start(&self, service: &Service) -> (String, Result<(), String>) {
+        let name = service.name.clone();
         let id = lock(&self.ids).get(&name).cloned().unwrap_or_default();
-        let result = self.session.engine.start(&id).await;
+        let starting = async {
+            for spec in self.before.get(&name).into_iter().flatten() {
+                hooks::to_the_end(&self.session, spec).await?;
+            }
+            let started = self.session.engine.start(&id).await;
+            started.map_err(|error| error.to_string())?;
+            hooks::post_start(&self.session, service, &id).await
+        };
+        let result = starting.await;
         (name, result)
     }
 
-    fn started(&self, name: &str, result: Result<(), EngineError>) {
+    fn started(&self, name: &str, result: Result<(), String>) {
         self.states.send_if_modified(|states| {
-            let Some(state @ State::Starting) = states.get_mut(name) else {
-                return false; // the event was faster
+            let Some(state) = states.get_mut(name) else {
+                return false;
             };
-            *state = match result {
-                Ok(()) => State::Running { healthy: None },
-                Err(error) => State::Never {
-                    reason: error.to_string(),
-                },
-            };
+            match (&*state, result) {
+                (State::Starting, Ok(())) => *state = State::Running { healthy: None },
+                // The event was faster.
+                (_, Ok(())) => return false,
+                (_, Err(reason)) => *state = State::Never { reason },
+            }
             true
         });
     }

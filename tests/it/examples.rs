@@ -215,8 +215,11 @@ fn the_json_report_has_the_fields_of_the_contract() {
             "schema_version",
             "app",
             "verdict",
+            "changes",
             "findings",
-            "not_checked"
+            "not_checked",
+            "unused_ignores",
+            "stand_ins"
         ]
     );
     assert_eq!(report.json["schema_version"], 1);

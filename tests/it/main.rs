@@ -5,12 +5,14 @@
 
 mod bad_input;
 mod bad_run;
+mod config;
 mod dev;
 mod dev_order;
 mod dev_watch;
 mod examples;
 mod image;
 mod init;
+mod model;
 mod no_engine;
 mod robust;
 mod support;

@@ -28,7 +28,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
     };
     fixed_names(&mut app);
     let secrets = extension::build_secrets(root);
-    let files = file::Known::of(root);
+    let files = file::Known::of(root, &project.environment);
     let services = root.get("services").and_then(Node::as_mapping);
     for (key, node) in services.unwrap_or(&[]) {
         let name = key.text().unwrap_or_default();
@@ -38,10 +38,17 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
             place: &key.place,
             secrets: &secrets,
             files: &files,
+            env_files: &project.env_files,
             mode,
         };
         let service = reading.read(node, settings, cx);
         app.services.insert(name.to_owned(), service);
+    }
+    if let Some(jobs) = root.get("jobs").filter(|jobs| jobs.as_mapping().is_some()) {
+        cx.warn(
+            &jobs.place,
+            "`jobs` are not run: neither run has a scheduler",
+        );
     }
     if app.services.is_empty() && !cx.problems.any_error() {
         let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();

@@ -3,32 +3,35 @@
 use std::collections::HashMap;
 
 use super::{Context, Node};
-use crate::app::{FileKind, FileMount, FileSource};
+use crate::app::{FileKind, FileMount, FileSource, Hidden};
 
 /// The configs and secrets of the top level.
 #[derive(Debug, Default)]
 pub struct Known(HashMap<(FileKind, String), FileSource>);
 
 impl Known {
-    /// Reads both sections.
-    pub fn of(root: &Node) -> Self {
+    /// Reads both sections; `environment` has the variables they name.
+    pub fn of(root: &Node, environment: &HashMap<String, String>) -> Self {
         let mut known = HashMap::new();
         for (section, kind) in [("configs", FileKind::Config), ("secrets", FileKind::Secret)] {
             let entries = root.get(section).and_then(Node::as_mapping);
             for (key, node) in entries.unwrap_or(&[]) {
                 let name = key.text().unwrap_or_default().to_owned();
-                known.insert((kind, name), source(node));
+                known.insert((kind, name), source(node, environment));
             }
         }
         Self(known)
     }
 }
 
-fn source(node: &Node) -> FileSource {
+fn source(node: &Node, environment: &HashMap<String, String>) -> FileSource {
     let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
     match (text("file"), text("environment"), text("content")) {
         (Some(file), _, _) => FileSource::File(file.into()),
-        (_, Some(variable), _) => FileSource::Variable(variable),
+        (_, Some(name), _) => FileSource::Variable {
+            value: environment.get(&name).cloned().map(Hidden),
+            name,
+        },
         (_, _, Some(content)) => FileSource::Content(content),
         _ => FileSource::External,
     }

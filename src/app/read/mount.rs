@@ -20,6 +20,7 @@ pub fn mount(node: &Node, cx: &mut Context) -> Option<Mount> {
         ("tmpfs", _) => MountKind::Tmpfs {
             size: option("tmpfs", "size").and_then(|size| cx.bytes(size, "`size`")),
             mode: option("tmpfs", "mode").and_then(|mode| cx.integer(mode, "`mode`")),
+            options: None,
         },
         (other, _) => {
             let why = match other {
@@ -61,6 +62,7 @@ pub fn tmpfs(item: &At<String>) -> Mount {
         kind: MountKind::Tmpfs {
             size: option("size").and_then(crate::compose::quantity::bytes),
             mode: option("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
+            options: Some(options.to_owned()),
         },
         target: target.to_owned(),
         read_only: options.split(',').any(|option| option == "ro"),

@@ -1,5 +1,7 @@
 //! One service of a project.
 
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 
 use super::build::build;
@@ -15,6 +17,7 @@ use super::{Context, Node, extension, file};
 use crate::app::{
     At, BuildSecret, EnvFrom, FileKind, Mode, Place, ProdOverrides, Service, Settings, Ulimit,
 };
+use crate::compose::EnvFile;
 
 /// What is known when a service is read.
 pub struct Reading<'a> {
@@ -26,6 +29,8 @@ pub struct Reading<'a> {
     pub secrets: &'a IndexMap<String, BuildSecret>,
     /// Configs and secrets that the container can have.
     pub files: &'a file::Known,
+    /// Env files of all services.
+    pub env_files: &'a [EnvFile],
     /// The run it is read for.
     pub mode: Mode,
 }
@@ -136,6 +141,7 @@ impl Reading<'_> {
                 .get("develop")
                 .map(|node| develop(node, cx))
                 .unwrap_or_default(),
+            env_files: self.env_files(),
             files: self.mounted_files(node, cx),
             pre_start: node
                 .get("pre_start")
@@ -151,6 +157,7 @@ impl Reading<'_> {
                 .unwrap_or_default(),
             settings,
             keys: keys(node),
+            replica: None,
             essential: None,
             task: None,
             task_cpu: None,
@@ -172,6 +179,17 @@ impl Reading<'_> {
             cx.error(self.place, format!("the service `{}`: {error}", self.name));
             Settings::default()
         })
+    }
+
+    /// Files in the `raw` format are read as ECS reads them and left out.
+    fn env_files(&self) -> Vec<At<PathBuf>> {
+        let own = self.env_files.iter();
+        let own = own.filter(|file| file.service == self.name && !file.raw);
+        let at = own.map(|file| At {
+            value: file.path.clone(),
+            place: file.place.clone(),
+        });
+        at.collect()
     }
 
     fn mounted_files(&self, node: &Node, cx: &mut Context) -> Vec<crate::app::FileMount> {
@@ -198,9 +216,16 @@ fn keys(node: &Node) -> IndexMap<String, Place> {
 
 /// `x-envsim.prod` laid over the service; production has no variable of the developer's shell.
 fn apply_production(service: &mut Service) {
+    let (host, own): (Vec<_>, Vec<_>) = std::mem::take(&mut service.environment)
+        .into_iter()
+        .partition(|variable| variable.from == EnvFrom::Host);
+    service.environment = own;
     service
-        .environment
-        .retain(|variable| variable.from != EnvFrom::Host);
+        .unset_environment
+        .extend(host.into_iter().map(|variable| At {
+            value: variable.name,
+            place: variable.place,
+        }));
     for variable in &service.prod.environment {
         service
             .environment

@@ -1,3 +1,4 @@
 //! What the image is and lacks.
 
+pub mod environment_missing;
 pub mod missing_from_image;
