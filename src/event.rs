@@ -1,6 +1,7 @@
 //! What happens during a run, for whoever draws it. Work emits events; it never prints.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::labels::RunKind;
 
@@ -105,6 +106,8 @@ pub enum Change {
     Exited(i64),
     /// It was restarted.
     Restarted,
+    /// It was told to end and did not yet; the time it has from the signal to SIGKILL.
+    Stopping(Duration),
     /// It was stopped by envsim.
     Stopped,
 }

@@ -173,7 +173,8 @@ pub struct Request {
 /// What an HTTP answer must be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expect {
-    /// The status; any below 400 when absent, and any at all when the probe was inferred.
+    /// The status; any below 400 when absent; when the probe was inferred, any
+    /// but those of a proxy with nobody behind it.
     pub status: Option<u16>,
     /// Text that the body contains.
     pub body: Option<String>,

@@ -167,6 +167,9 @@ pub struct Down {
     /// Remove the named volumes too, with their data
     #[arg(short, long)]
     pub volumes: bool,
+    /// Seconds from the stop signal to SIGKILL, instead of each service's `stop_grace_period`
+    #[arg(short, long, value_name = "SECONDS")]
+    pub timeout: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]

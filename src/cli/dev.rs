@@ -38,7 +38,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         services: app.services.keys().cloned().collect(),
     });
     let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
-    cleanup::leftovers(&engine, &session.labels.filter(), "envsim dev").await?;
+    cleanup::leftovers(&engine, &session.labels.filter(), &app, "envsim dev").await?;
     let result = work(&session, &app, ground, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {
@@ -119,15 +119,36 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
     for service in app.services.values() {
         for port in &service.ports {
             if let Some((address, host)) = targets.ports.get(&(service.name.clone(), port.target)) {
-                let name = &service.name;
                 session.emit(Event::Note(format!(
-                    "{name}: port {} is at http://{address}:{host}",
-                    port.target
+                    "{}: port {} is at {}",
+                    service.name,
+                    port.target,
+                    reached_at(port.target, address, *host)
                 )));
             }
         }
     }
     Ok(())
+}
+
+/// Container ports whose servers are known to speak something else than HTTP: SSH, mail, DNS, LDAP,
+/// databases, caches, brokers.
+const NOT_HTTP: [u16; 24] = [
+    22, 25, 53, 143, 389, 587, 636, 993, 1433, 1521, 1883, 3306, 4222, 5432, 5672, 6379, 6380,
+    8883, 9042, 9092, 11211, 27017, 27018, 33060,
+];
+
+/// Where a published port is reached: as a URL that a terminal makes clickable, or as an address when
+/// a browser could do nothing with it.
+fn reached_at(container_port: u16, address: &str, host_port: u16) -> String {
+    let address = match address.contains(':') {
+        true => format!("[{address}]"),
+        false => address.to_owned(),
+    };
+    match NOT_HTTP.contains(&container_port) {
+        true => format!("{address}:{host_port}"),
+        false => format!("http://{address}:{host_port}"),
+    }
 }
 
 /// Returns when every container has ended for good: the engine restarts some by their policy, and a
@@ -153,5 +174,17 @@ pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
         if !goes_on || states.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_browser_can_open_is_told_as_a_url() {
+        assert_eq!(reached_at(3000, "127.0.0.1", 80), "http://127.0.0.1:80");
+        assert_eq!(reached_at(6379, "127.0.0.1", 6379), "127.0.0.1:6379");
+        assert_eq!(reached_at(80, "::1", 8080), "http://[::1]:8080");
     }
 }

@@ -11,17 +11,23 @@ use crate::run::cleanup::{self, Scope};
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::Down) -> Result<Exit, Failure> {
     // With a project name alone the files need not be there: they may have been deleted.
-    let name = match &project.project_name {
-        Some(name) => name.clone(),
-        None => project::app(project, Mode::Dev, false)?.name,
+    let app = match &project.project_name {
+        Some(_) => None,
+        None => Some(project::app(project, Mode::Dev, false)?),
+    };
+    let name = match (&app, &project.project_name) {
+        (Some(app), _) => app.name.clone(),
+        (None, name) => name.clone().unwrap_or_default(),
     };
     let engine = Engine::connect().await?;
+    let filter = [(labels::PROJECT, &*name)];
+    cleanup::stop_dev(&engine, &filter, app.as_ref(), args.timeout).await?;
     let scope = Scope {
         temporary_volumes: true,
         named_volumes: args.volumes,
         images: true,
     };
-    let removed = cleanup::remove(&engine, &[(labels::PROJECT, &name)], scope).await?;
+    let removed = cleanup::remove(&engine, &filter, scope).await?;
     let kinds = [
         ("container", &removed.containers),
         ("network", &removed.networks),

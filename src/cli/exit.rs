@@ -112,6 +112,9 @@ fn engine_problem(error: &EngineError) -> Problem {
         EngineError::Unreachable { .. } => {
             problem.help("`envsim doctor` shows what was looked for and how to mend it")
         }
+        EngineError::Build(failure) if failure.unreachable => problem.help(
+            "the image named above is not in the engine: let the engine reach the registry (network, DNS, proxy), or bring the image with `docker load`",
+        ),
         EngineError::Build(failure) => {
             let mut help = String::from("the last lines of the build were:");
             for line in failure.log.iter().rev().take(15).rev() {

@@ -64,7 +64,13 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     );
     let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
-        cleanup::leftovers(&engine, &session.labels.filter(), "envsim prod-check").await?;
+        cleanup::leftovers(
+            &engine,
+            &session.labels.filter(),
+            &whole,
+            "envsim prod-check",
+        )
+        .await?;
     }
 
     let apps = Apps {

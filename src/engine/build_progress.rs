@@ -65,6 +65,8 @@ pub struct BuildFailure {
     pub line: Option<u32>,
     pub exit_code: Option<i64>,
     pub message: String,
+    /// An image that the build needs was asked for, and its registry did not answer.
+    pub unreachable: bool,
     /// The last lines the failed step wrote.
     pub log: Vec<String>,
 }
@@ -352,7 +354,9 @@ pub(super) fn failure(message: &str, progress: &Progress, text: &ClassicText) ->
     } else {
         bare.into_owned()
     };
-    if registry_unreachable(&message) {
+    // A step that ran and failed says so with its exit code, whatever its network said.
+    let unreachable = exit_code.is_none() && registry_unreachable(&message);
+    if unreachable {
         message = format!("a registry could not be reached from the engine ({message})");
     }
     BuildFailure {
@@ -360,6 +364,7 @@ pub(super) fn failure(message: &str, progress: &Progress, text: &ClassicText) ->
         step,
         exit_code,
         message,
+        unreachable,
         log,
     }
 }
@@ -481,6 +486,12 @@ mod tests {
             "{}",
             registry.message
         );
+        assert!(registry.unreachable);
+        // The Dockerfile's own step had no network: that is not about an image.
+        let step = failed(
+            "failed to solve: executor failed running [/bin/sh -c curl x: connection refused]: exit code: 7",
+        );
+        assert!(!step.unreachable);
     }
 
     #[test]

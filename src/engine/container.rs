@@ -24,6 +24,22 @@ const ENDPOINT_MAC_API: ApiVersion = ApiVersion(1, 44);
 /// How much longer than its own timeout a stop may take before the engine is thought to hang.
 const STOP_SLACK: Duration = Duration::from_secs(60);
 
+/// Seconds from the signal to SIGKILL for a container that was made without a timeout.
+const ENGINE_STOP_TIMEOUT: u32 = 10;
+
+/// What an inspection says about stopping.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MadeWith {
+    config: StopConfig,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StopConfig {
+    stop_timeout: Option<u32>,
+}
+
 impl Engine {
     /// Makes a container and connects its extra networks. When those fail, it is removed again.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
@@ -93,6 +109,20 @@ impl Engine {
             self.docker.stop_container(id, Some(options)),
         )
         .await
+    }
+
+    /// Stops a container with the signal and, unless `timeout_s` is given, the timeout that it was made with.
+    pub async fn stop_as_made(&self, id: &str, timeout_s: Option<u32>) -> Result<(), EngineError> {
+        let doing = format!("looking at container `{}`", short(id));
+        let path = format!("/containers/{}/json", percent(id));
+        let seconds = match timeout_s {
+            Some(seconds) => seconds,
+            None => {
+                let made = self.get_json::<MadeWith>(&doing, &path).await?;
+                made.config.stop_timeout.unwrap_or(ENGINE_STOP_TIMEOUT)
+            }
+        };
+        self.stop(id, seconds, None).await
     }
 
     /// What `stop` with a signal does, for engines whose `stop` takes none.

@@ -21,6 +21,8 @@ pub struct HostInFile {
     pub variable: Option<String>,
     /// How the file comes to the image, in a fragment: `COPY on line 7 of Dockerfile`.
     pub via: String,
+    /// A bind mount alone brings it: the image does not have it.
+    pub mounted: bool,
 }
 
 /// A bind mount of the dev run, compared with the image.

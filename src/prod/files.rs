@@ -175,6 +175,7 @@ fn mentions(
             text: mask(line).into_owned(),
             variable: mention.variable,
             via: via.to_owned(),
+            mounted: false,
         }
     });
     found.collect()
@@ -283,7 +284,7 @@ fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut 
                 vec![path]
             };
             let via = format!(
-                "only the bind mount at {} brings it ({} line {})",
+                "the bind mount at {} ({} line {})",
                 mount.target, mount.place.path, mount.place.line
             );
             for file in files {
@@ -294,14 +295,12 @@ fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut 
                     continue;
                 }
                 if let Ok(Some(text)) = read_text(&file, &shown) {
-                    hosts.extend(mentions(
-                        scanner,
-                        &names,
-                        &shown,
-                        &text,
-                        std::slice::from_ref(&mount.service),
-                        &via,
-                    ));
+                    let services = std::slice::from_ref(&mount.service);
+                    let seen = mentions(scanner, &names, &shown, &text, services, &via);
+                    hosts.extend(seen.into_iter().map(|seen| HostInFile {
+                        mounted: true,
+                        ..seen
+                    }));
                 }
             }
         }

@@ -1,12 +1,16 @@
 //! Removes what carries envsim's labels.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::{RunError, owner};
+use crate::app::App;
 use crate::engine::{Engine, EngineError};
-use crate::labels;
+use crate::labels::{self, RunKind};
+use crate::plan::stop::stoppable;
 
 /// How often, and with what pause, a container is asked for that somebody else is removing.
 const GONE_POLLS: usize = 100;
@@ -34,6 +38,48 @@ pub struct Scope {
     pub named_volumes: bool,
     /// Images that envsim built.
     pub images: bool,
+}
+
+/// Stops the running services of dev runs that match `filter` as Compose stops them: each after all
+/// that depend on it in `app`, with the signal and the time it was made with or `timeout_s` seconds.
+/// A removal alone would kill them, and a database would not write what it holds in memory.
+///
+/// Nothing is told: whatever still runs is ended by the removal that follows.
+pub async fn stop_dev(
+    engine: &Engine,
+    filter: &[(&str, &str)],
+    app: Option<&App>,
+    timeout_s: Option<u32>,
+) -> Result<(), EngineError> {
+    let mut filter = filter.to_vec();
+    filter.push((labels::MODE, RunKind::Dev.as_str()));
+    let mut ids: HashMap<String, Vec<String>> = HashMap::new();
+    for one in engine.containers(&filter, false).await? {
+        if let Some(service) = one.labels.get(labels::SERVICE) {
+            ids.entry(service.clone()).or_default().push(one.id);
+        }
+    }
+    let mut left: Vec<String> = ids.keys().cloned().collect();
+    let mut asked: Vec<String> = Vec::new();
+    let mut stopping = FuturesUnordered::new();
+    loop {
+        let next = app.map_or_else(|| left.clone(), |app| stoppable(app, &left));
+        for name in next {
+            if asked.contains(&name) {
+                continue;
+            }
+            asked.push(name.clone());
+            let ids = &ids[&name];
+            stopping.push(async move {
+                join_all(ids.iter().map(|id| engine.stop_as_made(id, timeout_s))).await;
+                name
+            });
+        }
+        let Some(name) = stopping.next().await else {
+            return Ok(());
+        };
+        left.retain(|other| *other != name);
+    }
 }
 
 /// Removes the containers and networks that match `filter`, and what `scope` adds.
@@ -141,6 +187,7 @@ async fn remove_container(engine: &Engine, id: &str) -> Result<bool, EngineError
 pub async fn leftovers(
     engine: &Engine,
     filter: &[(&str, &str)],
+    app: &App,
     what: &str,
 ) -> Result<Removed, RunError> {
     let containers = engine.containers(filter, true).await?;
@@ -157,5 +204,6 @@ pub async fn leftovers(
         temporary_volumes: true,
         ..Scope::default()
     };
+    stop_dev(engine, filter, Some(app), None).await?;
     Ok(remove(engine, filter, scope).await?)
 }

@@ -15,6 +15,9 @@ pub const ECS_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Docker and Compose give it 10 s.
 pub const DOCKER_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a stop may take before the user is told what is being waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How one container is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manner {
@@ -54,7 +57,18 @@ pub async fn stop_all(
                 {
                     session.emit(Event::Warning(format!("{name}: {reason}")));
                 }
-                let result = stop_one(session, &id, seconds, signal.as_deref()).await;
+                let mut stop = std::pin::pin!(stop_one(session, &id, seconds, signal.as_deref()));
+                let result = match tokio::time::timeout(PATIENCE, &mut stop).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        session.emit(Event::Container {
+                            run: session.labels.run,
+                            service: name.clone(),
+                            change: Change::Stopping(timeout),
+                        });
+                        stop.await
+                    }
+                };
                 (name, result)
             });
         }

@@ -104,6 +104,10 @@ pub fn text(event: &Event) -> Option<String> {
                 Change::Unhealthy => format!("{name}: unhealthy"),
                 Change::Exited(code) => format!("{name}: exited with code {code}"),
                 Change::Restarted => format!("{name}: restarted"),
+                Change::Stopping(time) => format!(
+                    "{name}: was told to stop and still runs (SIGKILL comes {} s after the signal)",
+                    time.as_secs()
+                ),
                 Change::Stopped => format!("{name}: stopped"),
             }
         }

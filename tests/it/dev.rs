@@ -311,3 +311,51 @@ fn only_the_named_services_and_what_they_depend_on_are_run() {
     names.sort_unstable();
     assert_eq!(names, ["db", "web"]);
 }
+
+/// Says on its way out whether its neighbour still was there, into a volume that `down` keeps.
+const LAST_WORDS: &str = "services:
+  web:
+    image: debian:bookworm-slim
+    command: [bash, -c, 'trap \"sleep 1; touch /data/web; exit\" TERM; touch /data/up; sleep infinity & wait']
+    volumes: ['data:/data']
+    depends_on: [db]
+  db:
+    image: debian:bookworm-slim
+    stop_signal: SIGINT
+    command: [bash, -c, 'trap \"ls /data > /data/db; exit\" INT; sleep infinity & wait']
+    volumes: ['data:/data']
+volumes: {data: {}}
+";
+
+fn last_words(project: &Project) -> String {
+    project.exec("db", &["cat", "/data/db"]).stdout
+}
+
+#[test]
+fn down_lets_services_end_in_reverse_order_as_compose_does() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.compose(LAST_WORDS).dev();
+    until("the trap", || {
+        let files = project.exec("web", &["ls", "/data"]).stdout;
+        files.contains("up").then_some(())
+    });
+    project.down();
+    project.dev();
+    assert_eq!(last_words(&project), "db\nup\nweb\n");
+}
+
+#[test]
+fn a_dev_run_that_takes_the_place_of_another_lets_it_end_first() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project.compose(LAST_WORDS).dev();
+    until("the trap", || {
+        let files = project.exec("web", &["ls", "/data"]).stdout;
+        files.contains("up").then_some(())
+    });
+    project.dev();
+    assert_eq!(last_words(&project), "db\nup\nweb\n");
+}

@@ -65,6 +65,22 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
     findings
 }
 
+/// Where the production values of `services` name `host`.
+pub(super) fn places(evidence: &Evidence, host: &str, services: &[&str]) -> Vec<Place> {
+    let wanted = [host.to_owned()];
+    let mut places = Vec::new();
+    for name in services {
+        let service = evidence.prod.services.get(*name);
+        for candidate in service.map(candidates).unwrap_or_default() {
+            let found = hosts_in_value(candidate.key, &candidate.value, &wanted);
+            if let Some(first) = found.first() {
+                places.push(within(&candidate, first.start, first.end));
+            }
+        }
+    }
+    places
+}
+
 fn candidates(service: &Service) -> Vec<Candidate<'_>> {
     let variables = service.environment.iter().map(|variable| Candidate {
         key: &variable.name,

@@ -71,11 +71,19 @@ fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
         .data("host", &**host)
         .data("target", &*seen.target)
         .data("services", seen.services.clone())
-        .proof(format!(
-            "the file is in the image of {}: {}",
-            list(&seen.services),
-            seen.via
-        ));
+        .proof(if seen.mounted {
+            format!(
+                "{} has the file through {} only",
+                list(&seen.services),
+                seen.via
+            )
+        } else {
+            format!(
+                "the file is in the image of {}: {}",
+                list(&seen.services),
+                seen.via
+            )
+        });
     if let Some(service) = seen.services.first() {
         finding = finding.service(service);
     }

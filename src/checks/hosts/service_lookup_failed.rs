@@ -3,6 +3,7 @@
 //! This is the proof at run time, whatever the source says: also for a default of a stock image or a
 //! name that is put together in code.
 
+use super::service_host_in_environment::places;
 use crate::checks::Rule;
 use crate::checks::words::{TASK_LOOPBACK, elsewhere, lookup_sentence};
 use crate::evidence::{Evidence, Kind, Lookup, LookupOutcome};
@@ -68,6 +69,9 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
                 finding = finding.at(&seen.place, &seen.text);
             }
         }
+        for place in places(evidence, &host, &askers) {
+            finding = finding.at(&place, "");
+        }
         findings.push(finding);
     }
     findings
@@ -78,4 +82,50 @@ fn types(lookups: &[&Lookup]) -> Vec<String> {
     types.sort();
     types.dedup();
     types
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Mode;
+    use crate::app::testing::app_for;
+    use crate::evidence::TaskSeen;
+
+    #[test]
+    fn the_variable_that_gave_the_name_is_the_place() {
+        let text = "services:
+  web: {image: web, environment: {DB_URL: 'postgres://db/x', OTHER: db}}
+  job: {image: job, environment: {DB_HOST: db}}
+  db: {image: db}
+";
+        let lookup = Lookup {
+            name: "db".to_owned(),
+            record: "A".to_owned(),
+            asker: Some("web".to_owned()),
+            outcome: LookupOutcome::Denied,
+            count: 1,
+        };
+        let evidence = Evidence {
+            dev: app_for(text, Mode::Dev),
+            prod: app_for(text, Mode::Prod).deployed(),
+            images: Vec::new(),
+            hosts_in_files: Vec::new(),
+            mounts: Vec::new(),
+            task: Some(TaskSeen {
+                lookups: vec![lookup],
+                ..TaskSeen::default()
+            }),
+            dev_listeners: None,
+            probes: Vec::new(),
+            missing: Vec::new(),
+        };
+        let findings = check(&evidence);
+        assert_eq!(findings.len(), 1);
+        let places: Vec<_> = findings[0]
+            .locations
+            .iter()
+            .map(|location| (location.place.line, location.place.column))
+            .collect();
+        assert_eq!(places, [(2, 55)]);
+    }
 }

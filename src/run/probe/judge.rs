@@ -23,13 +23,20 @@ pub fn describe(action: &ProbeAction) -> String {
     }
 }
 
-/// Judges an HTTP answer. An inferred probe only asks whether anybody answers.
+/// What a proxy says when nobody answers behind it.
+const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
+
+/// Judges an HTTP answer. An inferred probe only asks whether anybody answers; a proxy that has nobody
+/// to ask is not the app's answer.
 pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
     let mut wrong = Vec::new();
     match expect.status {
         Some(status) if status != answer.status => wrong.push(format!("expected status {status}")),
         None if answer.status >= 400 && !inferred => {
             wrong.push("expected a status below 400".to_owned());
+        }
+        None if NOBODY_BEHIND.contains(&answer.status) => {
+            wrong.push("which a proxy gives when nobody answers behind it".to_owned());
         }
         _ => {}
     }
@@ -162,6 +169,23 @@ mod tests {
         assert!(answer(&got(302, ""), &Expect::default(), false).passed);
         assert!(!answer(&got(500, ""), &Expect::default(), false).passed);
         assert!(answer(&got(500, ""), &Expect::default(), true).passed);
+    }
+
+    #[test]
+    fn a_proxy_with_nobody_behind_it_is_no_answer() {
+        for status in [502, 503, 504] {
+            let attempt = answer(&got(status, ""), &Expect::default(), true);
+            assert!(!attempt.passed);
+            assert_eq!(
+                attempt.answer,
+                format!("status {status}, which a proxy gives when nobody answers behind it")
+            );
+        }
+        let expected = Expect {
+            status: Some(503),
+            ..Expect::default()
+        };
+        assert!(answer(&got(503, ""), &expected, false).passed);
     }
 
     #[test]

@@ -133,7 +133,21 @@ impl Project {
         self.run(&arguments)
     }
 
+    /// Runs `envsim down` without a project name, so that it reads the files.
+    #[track_caller]
+    pub fn down(&self) {
+        let mut command = self.bare_command();
+        command.env("COMPOSE_PROJECT_NAME", &self.name).arg("down");
+        Running::start(&mut command).finish().exits(0);
+    }
+
     fn command(&self) -> Command {
+        let mut command = self.bare_command();
+        command.args(["-p", &self.name]);
+        command
+    }
+
+    fn bare_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_envsim"));
         command
             .current_dir(self.directory.path())
@@ -141,7 +155,6 @@ impl Project {
         for name in FOREIGN {
             command.env_remove(name);
         }
-        command.args(["-p", &self.name]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -153,7 +166,7 @@ impl Drop for Project {
             return;
         }
         // Not `run`: a second panic would abort all tests.
-        let ended = self.command().args(["down", "-v"]).output();
+        let ended = self.command().args(["down", "-v", "-t", "0"]).output();
         if let Ok(output) = ended
             && !output.status.success()
         {
