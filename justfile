@@ -19,9 +19,13 @@ check:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
 
+# Feeds the Compose reader with mutated files: config, interpolate or env_file. Needs nightly and cargo-fuzz.
+fuzz target='config' seconds='300':
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
+
 # --- measure and read ---
 
-# Compares envsim with a script of plain docker commands.
+# Compares envsim with Docker Compose and with a script of plain docker commands.
 bench *arguments:
     ./scripts/bench {{arguments}}
 
