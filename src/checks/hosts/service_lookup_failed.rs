@@ -106,6 +106,7 @@ mod tests {
             count: 1,
         };
         let evidence = Evidence {
+            env_file_lines: Vec::new(),
             dev: app_for(text, Mode::Dev),
             prod: app_for(text, Mode::Prod).deployed(),
             images: Vec::new(),
