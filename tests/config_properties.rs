@@ -162,7 +162,15 @@ fn without_places(app: Value) -> Value {
     match app {
         Value::Object(entries) => {
             let kept = entries.into_iter().filter(|(key, _)| {
-                !["place", "keys", "files", "from", "from_env_file"].contains(&key.as_str())
+                ![
+                    "place",
+                    "keys",
+                    "files",
+                    "env_files",
+                    "from",
+                    "from_env_file",
+                ]
+                .contains(&key.as_str())
             });
             kept.map(|(key, value)| (key, without_places(value)))
                 .collect()

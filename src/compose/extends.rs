@@ -92,8 +92,10 @@ pub fn apply(
     let written = std::mem::replace(services, Node::null(&place));
     let written = Rc::new(Services::new(written, resets.clone()));
     let mut source = Source::new(file.to_owned(), written);
+    // One that cannot be had leaves the others, and its own service as it is written.
+    let mut stopped = false;
     for name in names {
-        resolve(reader, scope, &mut source, &name, &mut Vec::new())?;
+        stopped |= resolve(reader, scope, &mut source, &name, &mut Vec::new()).is_err();
     }
     let Source {
         services: written,
@@ -111,7 +113,10 @@ pub fn apply(
     if let Some(services) = document.get_mut("services") {
         *services = written.node;
     }
-    Ok(())
+    match stopped {
+        true => Err(Stop),
+        false => Ok(()),
+    }
 }
 
 /// The service `name` with all that it extends.
