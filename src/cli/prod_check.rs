@@ -64,13 +64,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     );
     let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
-        cleanup::leftovers(
-            &engine,
-            &session.labels.filter(),
-            &whole,
-            "envsim prod-check",
-        )
-        .await?;
+        cleanup::leftovers(session, &whole, "envsim prod-check").await?;
     }
 
     let apps = Apps {
@@ -354,6 +348,7 @@ fn judge(
             service: written.service.clone(),
             action: probe::describe(&written.action),
             place: written.place.clone(),
+            inferred: written.inferred,
             dev: in_dev(written),
             prod: seen.probes.get(index).cloned(),
         });

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::translate;
 use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
-use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish};
+use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish, Recursion};
 use crate::labels::Labels;
 use crate::run::address::{TaskNetwork, search_domain};
 use crate::run::spec;
@@ -209,6 +209,7 @@ impl TaskPlan {
                 target: CGROUP_DIR.to_owned(),
                 read_only: false,
                 propagation: None,
+                recursion: Recursion::Usual,
             });
         }
         ContainerSpec {
@@ -279,6 +280,7 @@ impl TaskPlan {
                 target: "/etc/resolv.conf".to_owned(),
                 read_only: true,
                 propagation: None,
+                recursion: Recursion::Usual,
             });
         }
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
@@ -486,7 +488,9 @@ volumes: {data: {}}
             .mounts
             .iter()
             .map(|mount| match mount {
-                MountSpec::Bind { target, .. } => format!("bind {target}"),
+                MountSpec::Bind { target, .. } | MountSpec::LabelledBind { target, .. } => {
+                    format!("bind {target}")
+                }
                 MountSpec::Volume {
                     target, no_copy, ..
                 } => format!("volume {target} empty={no_copy}"),

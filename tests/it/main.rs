@@ -14,6 +14,7 @@ mod image;
 mod init;
 mod model;
 mod no_engine;
+mod probes;
 mod robust;
 mod support;
 mod task;
