@@ -160,7 +160,11 @@ fn of_no_engine(service: &Service, all: &mut Told) {
         );
     }
     if !settings.models.is_empty() {
-        let models: Vec<String> = settings.models.keys().map(|key| format!("`{key}`")).collect();
+        let models: Vec<String> = settings
+            .models
+            .keys()
+            .map(|key| format!("`{key}`"))
+            .collect();
         all.warning(
             key("models"),
             format!(

@@ -631,6 +631,57 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_labelled_bind_takes_the_older_form_and_recursion_the_newer() {
+        let bind = |target: &str, recursion: Recursion| MountSpec::Bind {
+            source: "/src".into(),
+            target: target.into(),
+            read_only: true,
+            propagation: None,
+            recursion,
+        };
+        let spec = ContainerSpec {
+            mounts: vec![
+                MountSpec::LabelledBind {
+                    source: "/src".into(),
+                    target: "/labelled".into(),
+                    read_only: true,
+                    label: "z".into(),
+                },
+                bind("/usual", Recursion::Usual),
+                bind("/none", Recursion::None),
+                bind("/writable", Recursion::Writable),
+                bind("/readonly", Recursion::ReadOnly),
+            ],
+            ..ContainerSpec::default()
+        };
+        let host = body(&spec).host_config.unwrap();
+        assert_eq!(host.binds.unwrap(), ["/src:/labelled:ro,z"]);
+        let options: Vec<_> = host
+            .mounts
+            .unwrap()
+            .into_iter()
+            .map(|mount| {
+                let options = mount.bind_options?;
+                Some([
+                    options.non_recursive,
+                    options.read_only_non_recursive,
+                    options.read_only_force_recursive,
+                ])
+            })
+            .collect();
+        let yes = Some(true);
+        assert_eq!(
+            options,
+            [
+                None,
+                Some([yes, None, None]),
+                Some([None, yes, None]),
+                Some([None, None, yes])
+            ]
+        );
+    }
+
+    #[test]
     fn ports_are_exposed_once_and_bound_in_order() {
         let spec = ContainerSpec {
             publish: vec![

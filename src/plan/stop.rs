@@ -66,10 +66,7 @@ mod tests {
 
     #[test]
     fn a_circle_stops_at_once() {
-        let needs = Needs::from([
-            ("a".to_owned(), all(&["b"])),
-            ("b".to_owned(), all(&["a"])),
-        ]);
+        let needs = Needs::from([("a".to_owned(), all(&["b"])), ("b".to_owned(), all(&["a"]))]);
         assert_eq!(stoppable(&needs, &all(&["a", "b"])), all(&["a", "b"]));
     }
 }

@@ -187,12 +187,14 @@ mod tests {
         assert!(attempt.passed);
         assert_eq!(attempt.status, Some(500));
         assert_eq!(
-            attempt.answer,
-            "status 500; the body was: no such table",
+            attempt.answer, "status 500; the body was: no such table",
             "the body is the proof when the other run answers well"
         );
         let fine = answer(&got(200, "hello"), &Expect::default(), true);
-        assert_eq!((fine.answer.as_str(), fine.status), ("status 200", Some(200)));
+        assert_eq!(
+            (fine.answer.as_str(), fine.status),
+            ("status 200", Some(200))
+        );
     }
 
     #[test]

@@ -110,7 +110,10 @@ async fn run_one(
 async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
     let address = |port: u16| targets.ports.get(&(probe.service.clone(), port));
     let unreachable = |port: u16| {
-        judge::failed(format!("port {port} of `{}` is not published", probe.service))
+        judge::failed(format!(
+            "port {port} of `{}` is not published",
+            probe.service
+        ))
     };
     match &probe.action {
         ProbeAction::Http(request, expect) => match address(request.port) {
