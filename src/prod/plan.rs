@@ -9,8 +9,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::translate;
-use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
-use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish, Recursion};
+use crate::app::{App, Condition, LaunchType, MountKind, ProbeAction, Protocol, Service, TaskSize};
+use crate::engine::{
+    ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish, Recursion, Ulimit,
+};
 use crate::labels::Labels;
 use crate::run::address::{TaskNetwork, search_domain};
 use crate::run::spec;
@@ -22,7 +24,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(120);
 const RESOLV_DIR: &str = "/resolv";
 /// Where the holder sees the host's cgroups.
 const CGROUP_DIR: &str = "/cgroup";
-/// The smallest weight that the kernel takes.
+/// The smallest weight that the kernel takes: "Null, zero, and CPU values of 1 are passed to Docker as 2
+/// CPU shares" (ContainerDefinition, `cpu`).
 const LEAST_SHARES: i64 = 2;
 /// The holder needs 1 to 7 MiB.
 const HOLDER_MEMORY: i64 = 16 << 20;
@@ -286,20 +289,25 @@ impl TaskPlan {
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
         made.cap_add
             .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        // Where no cgroup can be limited, the engine is not root's and may not raise this one.
+        if matches!(self.limits, Limits::Cgroup { .. }) {
+            limit_files(app, &mut made.ulimits);
+        }
         if let Some(written) = &service.task_memory {
             made.memory = Some(i64::from(written.value) << 20);
         }
         match &self.limits {
             Limits::Cgroup { parent, .. } if holder.limited => {
                 made.cgroup_parent = Some(parent.clone());
-                made.cpu_shares = Some(shares(service.task_cpu.as_deref().copied()));
+                made.cpu_shares = Some(translate::cpu_units(service).max(LEAST_SHARES));
             }
             _ => {
                 let task = i64::from(self.size.memory) << 20;
                 made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
                 made.nano_cpus = Some(i64::from(self.size.cpu) * 1_000_000_000 / 1024);
                 // Beside containers that are not of the task, so nobody gets less than usual.
-                made.cpu_shares = service.task_cpu.as_deref().map(|cpu| shares(Some(*cpu)));
+                let units = translate::cpu_units(service);
+                made.cpu_shares = (units > 0).then_some(units.max(LEAST_SHARES));
             }
         }
         made
@@ -338,11 +346,16 @@ impl TaskPlan {
     }
 }
 
-/// CPU units of a container are the weight of its part while the task's processors are all in use:
-/// shares inside the task's cgroup. "Null, zero, and CPU values of 1 are passed to Docker as 2 CPU
-/// shares" (ContainerDefinition, `cpu`).
-fn shares(cpu: Option<u32>) -> i64 {
-    i64::from(cpu.unwrap_or_default()).max(LEAST_SHARES)
+/// Adds the limit on open files that Fargate has by default.
+fn limit_files(app: &App, ulimits: &mut Vec<Ulimit>) {
+    let written = ulimits.iter().any(|limit| limit.name == "nofile");
+    if app.launch_type == LaunchType::Fargate && !written {
+        ulimits.push(Ulimit {
+            name: "nofile".to_owned(),
+            soft: translate::FILES,
+            hard: translate::FILES,
+        });
+    }
 }
 
 /// Container ports that are published: those of the services and those that probes ask.
@@ -567,6 +580,32 @@ volumes: {data: {}}
         assert_eq!(limits("web", false), (Some(512), Some(256)));
         assert_eq!(limits("db", true), (Some(64), Some(2)));
         assert_eq!(limits("db", false), (Some(64), None));
+    }
+
+    #[test]
+    fn a_container_has_the_open_files_and_the_weight_of_ecs() {
+        let app = app_for(
+            "services:
+  web: {image: web, cpu_shares: 200}
+  db: {image: db, ulimits: {nofile: 1000, nproc: 50}}
+",
+            Mode::Prod,
+        );
+        let plan = plan(&app);
+        let made = |name: &str| {
+            let made = plan.container(&app, &app.services[name], "x", &[], &holder(true));
+            let ulimits: Vec<_> = made
+                .ulimits
+                .iter()
+                .map(|limit| format!("{} {} {}", limit.name, limit.soft, limit.hard))
+                .collect();
+            (ulimits.join(", "), made.cpu_shares)
+        };
+        assert_eq!(made("web"), ("nofile 65535 65535".to_owned(), Some(200)));
+        assert_eq!(
+            made("db"),
+            ("nofile 1000 1000, nproc 50 50".to_owned(), Some(2))
+        );
     }
 
     #[test]
