@@ -15,6 +15,7 @@ mod init;
 mod model;
 mod no_engine;
 mod robust;
+mod scenarios;
 mod support;
 mod task;
 mod tasks;
