@@ -9,7 +9,7 @@ pub mod table;
 
 use crate::app::{App, MountKind, NetworkMode, Service};
 use crate::compose::{Kind, Node, PASSED_THROUGH, Value};
-use crate::finding::Change;
+use crate::evidence::Change;
 
 use judge::{Edit, Step, health, limits};
 

@@ -16,6 +16,7 @@ mod model;
 mod no_engine;
 mod probes;
 mod robust;
+mod scenarios;
 mod stop;
 mod support;
 mod task;

@@ -1,25 +1,20 @@
-//! P001: a probe passes in the dev run and fails in the task.
-//!
-//! The same app, the same question, two answers: whatever the cause is, it lies between the two runs.
-//! A probe that envsim made itself expects no status, so for it the two statuses are compared: an
-//! error in the task where dev has none, or a 5xx where dev has a 4xx. An app with a login wall, or
-//! nothing at `/`, answers 4xx in both, which says nothing against it.
+//! P001 `probe-differs`.
 
-use crate::checks::Rule;
-use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::{Attempt, Evidence, ProbeSeen};
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "P001",
-    name: "probe-differs",
-    severity: Severity::Error,
-    summary: "a probe passes in the dev run and fails in the task",
-    needs: &[Kind::Task, Kind::DevRun],
-    since: "0.1.0",
-};
+rule! {
+    /// A probe passes in the dev run and fails in the task.
+    ///
+    /// The same app, the same question, two answers: whatever the cause is, it lies between the two runs.
+    /// A probe that envsim made from a published port expects no status, so for it the two statuses are
+    /// compared: an error in the task where dev has none, or a 5xx where dev has a 4xx. An app with a login
+    /// wall, or with nothing at `/`, answers 4xx in both, which says nothing against it.
+    "P001", "probe-differs", Error, since "0.1.0",
+    needs [Task, DevRun],
+    "a probe passes in the dev run and fails in the task",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     evidence.probes.iter().filter_map(of_probe).collect()

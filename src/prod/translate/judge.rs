@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::table::{Fate, Row, row};
 use crate::app::{App, FileKind, MountKind, Place, Port, Service};
 use crate::compose::Kind;
-use crate::finding::{Change, ChangeKind};
+use crate::evidence::{Change, ChangeKind};
 
 /// Log drivers of Fargate.
 const LOG_DRIVERS: &[&str] = &["awslogs", "splunk", "awsfirelens"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Judging, Said, remove, set, shown};
 use crate::app::{Condition, HealthCheck};
 use crate::compose::Kind;
-use crate::finding::ChangeKind;
+use crate::evidence::ChangeKind;
 
 /// Ranges of a health check: SM[HealthCheck].
 const INTERVAL: (u64, u64) = (5, 300);

@@ -3,7 +3,7 @@
 use super::{Judging, Said, set};
 use crate::app::{LaunchType, Place, Service, Ulimit};
 use crate::compose::Kind;
-use crate::finding::ChangeKind;
+use crate::evidence::ChangeKind;
 
 /// Open files of a process on Fargate where none are written, soft and hard: "Amazon ECS task
 /// definition differences for Fargate".
