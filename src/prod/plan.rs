@@ -82,6 +82,8 @@ pub struct Holder {
     pub resolv: String,
     /// Whether it could set the task's limits.
     pub limited: bool,
+    /// Open files that the engine lets a process have; none when that is not known.
+    pub files: Option<u64>,
 }
 
 /// What a task has around it.
@@ -289,10 +291,7 @@ impl TaskPlan {
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
         made.cap_add
             .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
-        // Where no cgroup can be limited, the engine is not root's and may not raise this one.
-        if matches!(self.limits, Limits::Cgroup { .. }) {
-            limit_files(app, &mut made.ulimits);
-        }
+        limit_files(app, holder.files, &mut made.ulimits);
         if let Some(written) = &service.task_memory {
             made.memory = Some(i64::from(written.value) << 20);
         }
@@ -346,16 +345,19 @@ impl TaskPlan {
     }
 }
 
-/// Adds the limit on open files that Fargate has by default.
-fn limit_files(app: &App, ulimits: &mut Vec<Ulimit>) {
+/// Adds the limit on open files that Fargate has by default, as far as the engine lets a process
+/// have `most`: a container with more would not start.
+fn limit_files(app: &App, most: Option<u64>, ulimits: &mut Vec<Ulimit>) {
     let written = ulimits.iter().any(|limit| limit.name == "nofile");
-    if app.launch_type == LaunchType::Fargate && !written {
-        ulimits.push(Ulimit {
-            name: "nofile".to_owned(),
-            soft: translate::FILES,
-            hard: translate::FILES,
-        });
-    }
+    let Some(most) = most.filter(|_| app.launch_type == LaunchType::Fargate && !written) else {
+        return;
+    };
+    let files = translate::FILES.min(i64::try_from(most).unwrap_or(i64::MAX));
+    ulimits.push(Ulimit {
+        name: "nofile".to_owned(),
+        soft: files,
+        hard: files,
+    });
 }
 
 /// Container ports that are published: those of the services and those that probes ask.
@@ -470,6 +472,7 @@ mod tests {
             id: "holder".to_owned(),
             resolv: "/vol".to_owned(),
             limited,
+            files: Some(1_048_576),
         }
     }
 
@@ -606,6 +609,15 @@ volumes: {data: {}}
             made("db"),
             ("nofile 1000 1000, nproc 50 50".to_owned(), Some(2))
         );
+        for (most, files) in [(Some(20_000), Some(20_000)), (None, None)] {
+            let holder = Holder {
+                files: most,
+                ..holder(true)
+            };
+            let made = plan.container(&app, &app.services["web"], "x", &[], &holder);
+            let soft = made.ulimits.first().map(|limit| limit.soft);
+            assert_eq!(soft, files, "an engine that may not raise the limit");
+        }
     }
 
     #[test]
