@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
 use super::plan::{self, Limits, Surroundings, TaskPlan};
+use super::translate;
 use crate::app::App;
 use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
@@ -487,7 +488,15 @@ async fn holder_ready(
     };
     let ready = tokio::time::timeout(HOLDER_DEADLINE, waiting).await;
     match ready {
-        Ok(Ok(true)) => Ok(said),
+        Ok(Ok(true)) => {
+            if let Some(most) = said.files.filter(|most| *most < translate::FILES as u64) {
+                said.limits.push_str(&format!(
+                    "; a process may open {most} files, as the engine allows, and on Fargate {}",
+                    translate::FILES
+                ));
+            }
+            Ok(said)
+        }
         Ok(Err(error)) => Err(error.into()),
         Ok(Ok(false)) | Err(_) => Err(RunError::Service {
             message: format!(
