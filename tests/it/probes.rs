@@ -79,3 +79,53 @@ fn an_app_that_answers_with_an_error_in_the_task_alone_is_found_without_a_probe(
         "{outcome}"
     );
 }
+
+/// The image gives `/data` to its user, and a new volume of Docker takes that over; on ECS the volume is
+/// root's.
+const COUNTER: &str = "services:
+  counter:
+    build: .
+    stop_grace_period: 2s
+    ports: ['8002:8002']
+    volumes: ['data:/data']
+volumes: {data: {}}
+";
+
+const COUNTER_IMAGE: &str = "FROM python:3.12-slim
+RUN mkdir /data && chown 1000 /data
+COPY app /app
+USER 1000
+CMD [\"python\", \"-u\", \"/app/counter.py\"]
+";
+
+const COUNT: &str = "
+from serve import serve
+def status():
+    try:
+        open('/data/visits', 'a').write('x')
+        return 200, 'counted'
+    except OSError as error:
+        return 500, error.strerror
+serve(8002, status)
+";
+
+#[test]
+fn a_volume_that_the_user_of_the_image_cannot_write_to_in_the_task_is_found_without_a_probe() {
+    let Some(project) = Project::with_engine() else {
+        return;
+    };
+    project
+        .compose(COUNTER)
+        .file("Dockerfile", COUNTER_IMAGE)
+        .file("app/serve.py", SERVE)
+        .file("app/counter.py", COUNT);
+    let outcome = project.run(&["prod-check", "--format", "json"]);
+    outcome.exits(1);
+    let report = Report::of(&outcome);
+    assert_eq!(report.errors(), ["probe-differs"], "{outcome}");
+    let finding = report.of_rule("probe-differs")[0];
+    assert_eq!(
+        finding["data"]["prod"], "status 500; the body was: Permission denied",
+        "{outcome}"
+    );
+}

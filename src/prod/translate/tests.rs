@@ -209,6 +209,10 @@ fn a_health_check_that_only_the_image_has_is_none_on_ecs() {
     depends_on: {db: {condition: service_healthy}, cache: {condition: service_healthy}}
   db: {image: db, healthcheck: {interval: 10s}}
   cache: {image: cache, healthcheck: {test: [CMD, ok]}}
+  report:
+    image: report
+    x-envsim: {task: reports}
+    depends_on: {web: {condition: service_healthy}}
 ";
     let told = said(TEXT);
     let keys = told

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Judging, Said, remove, set, shown};
-use crate::app::{Condition, HealthCheck};
+use crate::app::{Condition, HealthCheck, Service};
 use crate::compose::Kind;
 use crate::evidence::ChangeKind;
 
@@ -42,7 +42,9 @@ impl Judging<'_> {
         for dependency in &service.depends_on {
             let name = &dependency.service.value;
             let place = &dependency.service.place;
-            let awaited = self.app.services.get(name);
+            // `dependsOn` is for containers of one task.
+            let own = |other: &&Service| self.app.task_name(other) == self.app.task_name(service);
+            let awaited = self.app.services.get(name).filter(own);
             let of_image = awaited.is_some_and(|other| {
                 let check = other.healthcheck.as_ref();
                 check.is_none_or(is_of_image)
