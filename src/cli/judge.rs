@@ -9,6 +9,7 @@ use crate::checks;
 use crate::engine::Engine;
 use crate::evidence::{Change, Evidence};
 use crate::finding::Judgement;
+use crate::mask::mask;
 use crate::report::{self, Report};
 use crate::ui;
 
@@ -46,7 +47,8 @@ pub async fn report(
             return Ok(exit);
         }
         Repairing::Write => {
-            eprint!("{}", repairs.diff());
+            // On its way to people and logs it shows no passwords.
+            eprint!("{}", mask(&repairs.diff()));
             repairs.write()?;
             eprint!("{}", repairs.summary(&judgement, true));
         }

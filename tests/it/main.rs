@@ -10,6 +10,7 @@ mod dev;
 mod dev_order;
 mod dev_watch;
 mod examples;
+mod fix;
 mod image;
 mod init;
 mod model;
