@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bad_run;
+mod clean_app;
 mod config;
 mod dev;
 mod dev_order;
