@@ -2,6 +2,7 @@
 //!
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
+mod dev_servers;
 mod hosts;
 pub mod ignore;
 mod image;
