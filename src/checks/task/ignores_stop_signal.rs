@@ -104,10 +104,16 @@ fn seen_to_stop(evidence: &Evidence, service: &str) -> bool {
     seen.is_some_and(|seen| seen.stop.is_some())
 }
 
-/// Others wait until it has ended: nobody has to stop it.
+/// Others wait until it has ended, or `restart: "no"` says that an end is no accident: nobody has to
+/// stop it.
 fn ends_by_itself(evidence: &Evidence, service: &str) -> bool {
     let mut waiting = evidence.prod.waiting_for(service, Condition::Completed);
-    waiting.next().is_some()
+    let restart = evidence
+        .prod
+        .services
+        .get(service)
+        .and_then(|service| service.restart.as_ref());
+    waiting.next().is_some() || restart.is_some_and(|restart| restart.value == "no")
 }
 
 /// The command of a service that was seen to be killed.
@@ -501,13 +507,15 @@ mod tests {
             "services:
   web: {image: x, depends_on: {job: {condition: service_completed_successfully}}}
   job: {build: .}
+  seed: {build: ., restart: 'no'}
 ",
         );
-        let command = CommandSeen {
-            service: "job".to_owned(),
-            ..command(process("npm run migrate"))
-        };
-        seen.commands.push(command);
+        for job in ["job", "seed"] {
+            seen.commands.push(CommandSeen {
+                service: job.to_owned(),
+                ..command(process("npm run migrate"))
+            });
+        }
         assert!(check(&seen).is_empty());
     }
 }
