@@ -83,13 +83,22 @@ const FOREIGN: &[&str] = &[
 const SYSTEM: &[&str] = &[
     "usr/share/",
     "usr/lib/",
+    "usr/bin/",
+    "usr/sbin/",
     "usr/include/",
+    "usr/local/lib/",
+    "usr/local/include/",
+    "usr/local/share/",
+    "bin/",
+    "sbin/",
     "lib/",
     "lib64/",
     "proc/",
     "sys/",
     "dev/",
     "var/lib/dpkg/",
+    "var/lib/apt/",
+    "var/cache/",
     "etc/ssl/certs/",
 ];
 

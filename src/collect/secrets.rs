@@ -200,12 +200,12 @@ pub async fn of_images(engine: Engine, app: App, images: IndexMap<String, Image>
     };
     let mut by_id: BTreeMap<&str, Vec<(&String, &Image)>> = BTreeMap::new();
     for (name, image) in &images {
-        if image.origin != ImageOrigin::Stock {
+        if image.origin == ImageOrigin::Built {
             by_id.entry(&image.info.id).or_default().push((name, image));
         }
     }
     for (id, users) in by_id {
-        let base = base_layers(&engine, &app, users[0]).await;
+        let base = base_layers(&engine, users[0].1).await;
         match read(&engine, id, base).await {
             Ok(found) => {
                 for (name, image) in &users {
@@ -225,24 +225,19 @@ pub async fn of_images(engine: Engine, app: App, images: IndexMap<String, Image>
 }
 
 /// The layers of the image that the image stands on, when the engine has it.
-async fn base_layers(engine: &Engine, app: &App, (name, image): (&String, &Image)) -> Vec<String> {
-    let reference = match &image.built {
-        Some(input) => {
-            let lowest = input.resolved.lineage()[0];
-            match &input.resolved.stages[lowest].base {
-                Base::Image(reference) => Some(reference.clone()),
-                Base::Scratch | Base::Stage(_) => None,
-            }
-        }
-        None => app
-            .services
-            .get(name)
-            .and_then(|service| Some(service.image.as_ref()?.value.clone())),
+async fn base_layers(engine: &Engine, image: &Image) -> Vec<String> {
+    let lowest = image.built.as_ref().map(|input| {
+        let lowest = input.resolved.lineage()[0];
+        &input.resolved.stages[lowest].base
+    });
+    let reference = match lowest {
+        Some(Base::Image(reference)) => Some(reference),
+        Some(Base::Scratch | Base::Stage(_)) | None => None,
     };
     let Some(reference) = reference else {
         return Vec::new();
     };
-    let found = engine.image(&reference).await.ok().flatten();
+    let found = engine.image(reference).await.ok().flatten();
     found.map(|info| info.layers).unwrap_or_default()
 }
 

@@ -28,6 +28,7 @@ pub fn follow(name: &str, all: &[Word], start: &Start) -> Option<Script> {
         }
         "make" | "gmake" => make(&texts, start),
         "foreman" | "honcho" | "goreman" | "overmind" | "hivemind" => procfile(name, &texts, start),
+        "supervisord" => supervisord(&texts, start),
         _ => None,
     }
 }
@@ -196,6 +197,50 @@ fn make(arguments: &[&str], start: &Start) -> Option<Script> {
     ))
 }
 
+/// The programs of a supervisord configuration.
+fn supervisord(arguments: &[&str], start: &Start) -> Option<Script> {
+    const USUAL: &[&str] = &[
+        "/etc/supervisor/conf.d/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+        "/etc/supervisord.conf",
+        "supervisord.conf",
+    ];
+    let at = arguments
+        .iter()
+        .position(|word| matches!(*word, "-c" | "--configuration"));
+    let named = at.and_then(|at| arguments.get(at + 1));
+    let found = match named {
+        Some(file) => start.files.read(&start.cwd, file),
+        None => USUAL
+            .iter()
+            .find_map(|file| start.files.read(&start.cwd, file)),
+    }?;
+    let mut script = supervised(&found, "supervisord");
+    for (line, entry) in found.text.lines().enumerate() {
+        let command = entry.strip_prefix("command").map(str::trim_start);
+        if let Some(command) = command.and_then(|rest| rest.strip_prefix('=')) {
+            let place = |_| found.line(line).0;
+            let read = text(command, ScriptKind::Recipe, String::new(), start, &place);
+            script.starts.extend(read.starts);
+        }
+    }
+    Some(script)
+}
+
+/// What a process manager reads; it handles signals itself.
+fn supervised(found: &Found, manager: &str) -> Script {
+    Script {
+        kind: ScriptKind::Recipe,
+        name: format!("{} ({manager})", found.shown),
+        place: found.line(0).0,
+        starts: Vec::new(),
+        ends_in_exec: false,
+        traps: true,
+        finite: false,
+        lines: Vec::new(),
+    }
+}
+
 /// The entries of a Procfile.
 fn procfile(manager: &str, arguments: &[&str], start: &Start) -> Option<Script> {
     let at = arguments
@@ -215,16 +260,7 @@ fn procfile(manager: &str, arguments: &[&str], start: &Start) -> Option<Script> 
             .collect()
     };
     let found = start.files.read(&start.cwd, file)?;
-    let mut script = Script {
-        kind: ScriptKind::Recipe,
-        name: format!("{} ({manager})", found.shown),
-        place: found.line(0).0,
-        starts: Vec::new(),
-        ends_in_exec: false,
-        traps: true,
-        finite: false,
-        lines: Vec::new(),
-    };
+    let mut script = supervised(&found, manager);
     for (line, entry) in found.text.lines().enumerate() {
         let Some((name, command)) = entry.split_once(':') else {
             continue;
