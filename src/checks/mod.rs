@@ -9,6 +9,7 @@ mod image;
 mod probes;
 mod registry;
 mod rule;
+mod signal_path;
 mod task;
 mod words;
 
