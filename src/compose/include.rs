@@ -116,24 +116,7 @@ fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> 
         }
         files.push((base.absolute(path), place.clone()));
     }
-    if let Some((first, place)) = files.first()
-        && trail.contains(first)
-    {
-        let names: Vec<String> = trail
-            .iter()
-            .chain([first])
-            .map(|file| format!("`{}`", reader.shown(file)))
-            .collect();
-        let message = format!("`include` goes in a circle: {}", names.join(" → "));
-        reader.cx.error(place, message);
-        return Err(Stop);
-    }
-    if trail.len() >= MAX_DEPTH {
-        let message = format!("`include` goes through more than {MAX_DEPTH} files");
-        reader.cx.error(&entry.place, message).help =
-            Some("include the innermost files in the first one".to_owned());
-        return Err(Stop);
-    }
+    check_way(reader, &entry, &files, trail)?;
     let directory = match &entry.project_directory {
         Some(directory) => base.absolute(directory),
         None => {
@@ -147,6 +130,37 @@ fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> 
         environment,
     };
     reader.read_model(&inner, &files, trail)
+}
+
+/// An error when the way to the entry's `files` is a circle or too long. As in Compose only the first
+/// file is looked for on the way; a circle over another one ends where the way is too long.
+fn check_way(
+    reader: &mut Reader,
+    entry: &Entry,
+    files: &[(PathBuf, Place)],
+    trail: &[PathBuf],
+) -> Result<(), Stop> {
+    let too_long = trail.len() >= MAX_DEPTH;
+    let looked_for = if too_long { files.len() } else { 1 };
+    for (file, place) in files.iter().take(looked_for) {
+        let Some(start) = trail.iter().rposition(|known| known == file) else {
+            continue;
+        };
+        let circle = trail[start..].iter().chain([file]);
+        let names: Vec<String> = circle
+            .map(|file| format!("`{}`", reader.shown(file)))
+            .collect();
+        let message = format!("`include` goes in a circle: {}", names.join(" → "));
+        reader.cx.error(place, message);
+        return Err(Stop);
+    }
+    if too_long {
+        let message = format!("`include` goes through more than {MAX_DEPTH} files");
+        reader.cx.error(&entry.place, message).help =
+            Some("include the innermost files in the first one".to_owned());
+        return Err(Stop);
+    }
+    Ok(())
 }
 
 /// The including project's variables, and what the included one's env files add.
