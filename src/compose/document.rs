@@ -102,7 +102,12 @@ impl Reader<'_> {
             }
         };
         self.cx.enter(&shown, &text);
-        parse_all(&text, &mut self.cx).ok_or(Stop)
+        let documents = parse_all(&text, &mut self.cx).ok_or(Stop)?;
+        let values = documents.iter().map(Node::size).sum();
+        match documents.first() {
+            Some(first) if !self.cx.spend(values, &first.place) => Err(Stop),
+            _ => Ok(documents),
+        }
     }
 
     /// The last `name:` of the files, its variables replaced. The files are kept for the reading

@@ -70,16 +70,7 @@ fn entry(item: &Node, reader: &mut Reader) -> Result<Entry, Stop> {
     };
     let entry = match &item.value {
         Value::Mapping(entries) => {
-            for (key, _) in entries {
-                let name = key.text().unwrap_or_default();
-                let valid = ["path", "project_directory", "env_file"];
-                if !valid.contains(&name) {
-                    let near = nearest(name, valid.into_iter());
-                    let message = format!("`include` has no key `{name}`: it is ignored");
-                    reader.cx.warn(&key.place, message).help =
-                        near.map(|near| format!("did you mean `{near}`?"));
-                }
-            }
+            check_keys(entries, reader);
             let directory = item.get("project_directory").and_then(Node::as_string);
             Entry {
                 paths: texts(item.get("path")),
@@ -100,6 +91,20 @@ fn entry(item: &Node, reader: &mut Reader) -> Result<Entry, Stop> {
         return Err(Stop);
     }
     Ok(entry)
+}
+
+/// Warns of keys that Compose passes over.
+fn check_keys(entries: &[(Node, Node)], reader: &mut Reader) {
+    for (key, _) in entries {
+        let name = key.text().unwrap_or_default();
+        let valid = ["path", "project_directory", "env_file"];
+        if !valid.contains(&name) {
+            let near = nearest(name, valid.into_iter());
+            let message = format!("`include` has no key `{name}`: it is ignored");
+            reader.cx.warn(&key.place, message).help =
+                near.map(|near| format!("did you mean `{near}`?"));
+        }
+    }
 }
 
 fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> Result<Node, Stop> {
@@ -163,13 +168,13 @@ fn check_way(
     Ok(())
 }
 
-/// The including project's variables, and what the included one's env files add.
-fn environment(
-    reader: &mut Reader,
+/// The env files of an entry, and where they are named: its own, or `.env` of its directory.
+fn env_files(
+    reader: &Reader,
     scope: &Scope,
     entry: &Entry,
     directory: &Path,
-) -> Result<Rc<HashMap<String, String>>, Stop> {
+) -> Vec<(PathBuf, Place)> {
     let mut files: Vec<(PathBuf, Place)> = Vec::new();
     if entry.env_files.is_empty() {
         let own = directory.join(".env");
@@ -182,6 +187,17 @@ fn environment(
             files.push((scope.base(reader).absolute(path), place.clone()));
         }
     }
+    files
+}
+
+/// The including project's variables, and what the included one's env files add.
+fn environment(
+    reader: &mut Reader,
+    scope: &Scope,
+    entry: &Entry,
+    directory: &Path,
+) -> Result<Rc<HashMap<String, String>>, Stop> {
+    let files = env_files(reader, scope, entry, directory);
     if files.is_empty() {
         return Ok(scope.environment.clone());
     }
