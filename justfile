@@ -23,6 +23,10 @@ check:
 fuzz target='config' seconds='300':
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
 
+# Writes the pages of the rules, docs/rules, from the rules.
+rules:
+    ENVSIM_WRITE_DOCS=1 cargo test --test docs the_pages_of_the_rules
+
 # --- measure and read ---
 
 # Compares envsim with Docker Compose and with a script of plain docker commands.

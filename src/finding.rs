@@ -26,7 +26,7 @@ impl Severity {
 }
 
 /// What a rule is.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 pub struct RuleInfo {
     /// Family letter and three digits; never used again for something else.
     pub code: &'static str,
@@ -40,6 +40,23 @@ pub struct RuleInfo {
     pub needs: &'static [Kind],
     /// First version that has it.
     pub since: &'static str,
+    /// The text of its manual page, as the lines of a doc comment; [`Self::page`] is for readers.
+    #[serde(skip)]
+    pub manual: &'static str,
+}
+
+impl RuleInfo {
+    /// The manual page, in Markdown.
+    pub fn page(&self) -> String {
+        let severity = self.severity.as_str();
+        let mut page = format!("# {} {}\n\n", self.code, self.name);
+        for line in self.manual.lines() {
+            page.push_str(line.strip_prefix(' ').unwrap_or(line));
+            page.push('\n');
+        }
+        let facts = format!("Severity: {severity}. Since: {}.", self.since);
+        format!("{page}\n{facts}\n")
+    }
 }
 
 /// A place of a finding.
@@ -70,8 +87,19 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub help: String,
+    /// What `prod-check --fix` does about it, where it can.
+    pub fix: Option<Fix>,
     /// Set when the user accepts it: it no longer counts.
     pub ignored: Option<Ignored>,
+}
+
+/// A repair that a machine can make.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fix {
+    /// What it does, in a fragment that begins with a verb.
+    pub description: String,
+    /// The files that it changes, relative to the project.
+    pub files: Vec<String>,
 }
 
 /// The entry of `x-envsim.ignore` that accepts a finding.
@@ -99,6 +127,7 @@ impl Finding {
             data: serde_json::Map::new(),
             evidence: Vec::new(),
             help: help.into(),
+            fix: None,
             ignored: None,
         }
     }
@@ -138,7 +167,7 @@ impl Serialize for Finding {
             .iter()
             .map(|location| &location.place)
             .collect();
-        let mut out = serializer.serialize_struct("Finding", 10)?;
+        let mut out = serializer.serialize_struct("Finding", 11)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
         out.serialize_field("severity", &self.severity)?;
@@ -148,55 +177,16 @@ impl Serialize for Finding {
         out.serialize_field("data", &self.data)?;
         out.serialize_field("evidence", &self.evidence)?;
         out.serialize_field("help", &self.help)?;
+        match &self.fix {
+            Some(fix) => out.serialize_field("fix", fix)?,
+            None => out.skip_field("fix")?,
+        }
         match &self.ignored {
             Some(ignored) => out.serialize_field("ignored", ignored)?,
             None => out.skip_field("ignored")?,
         }
         out.end()
     }
-}
-
-/// What becomes of something the Compose file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
-    /// ECS does not accept a task definition with it.
-    Refused,
-    /// It means something else.
-    Changed,
-    /// It is not there.
-    Dropped,
-}
-
-impl ChangeKind {
-    /// The word used in every format.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Changed => "changed",
-            Self::Dropped => "dropped",
-        }
-    }
-}
-
-/// Something the Compose file says that is otherwise on ECS. It is no defect by itself.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Change {
-    /// What becomes of it.
-    pub kind: ChangeKind,
-    /// The service.
-    pub service: String,
-    /// The key, with dots: `deploy.placement`.
-    pub key: String,
-    /// Where it stands.
-    #[serde(flatten)]
-    pub place: Place,
-    /// What it is on ECS.
-    pub what: String,
-    /// Why, with the source.
-    pub why: String,
-    /// What to do; empty when nothing needs to be done.
-    pub help: String,
 }
 
 /// A rule that could not judge.

@@ -24,7 +24,9 @@
 //! | [`engine`] | the container engine, the only user of its client library | |
 //! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan` |
 //! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
-//! | [`prod`] | the app as ECS tasks | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `finding`, `labels`, `mask`, `plan`, `run`, `scan`, `wire` |
+//! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
+//! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan` |
+//! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan` |
 //! | [`report`] | findings to text | `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |
@@ -36,21 +38,23 @@
 //!
 //! # The path of a finding
 //!
-//! `cli::prod_check` builds the images ([`run::image`]), runs the tasks ([`prod::tasks`]) and the dev
-//! run beside it ([`dev::run`]), and looks at the files of the images ([`prod::files`], [`prod::mounts`]). All of it
-//! becomes one [`evidence::Evidence`]. [`checks::run`] lets every rule judge it, and [`report`]
-//! writes the [`finding::Judgement`].
+//! `cli::prod_check` lets [`collect`] build the images, run the tasks ([`prod::tasks`]) and the dev run
+//! beside them ([`dev::run`]), and look at the files of the images. All of it becomes one
+//! [`evidence::Evidence`]. [`checks::run`] lets every rule judge it, and [`report`] writes the
+//! [`finding::Judgement`].
 
 pub mod app;
 pub mod build;
 pub mod checks;
 pub mod cli;
+pub mod collect;
 pub mod compose;
 pub mod dev;
 pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod finding;
+pub mod fix;
 pub mod init;
 pub mod labels;
 pub mod mask;

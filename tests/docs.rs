@@ -57,6 +57,51 @@ fn the_readme_has_every_rule_with_its_code() {
     }
 }
 
+/// The pages under `docs/rules` and what each has to hold.
+fn rule_pages() -> Vec<(String, String)> {
+    let rules = envsim::checks::RULES.iter().map(|rule| rule.info);
+    let mut index = String::from(
+        "# The rules\n\nWritten by `just rules` from the rules themselves.\n\n| code | name | severity | |\n|---|---|---|---|\n",
+    );
+    let mut pages = Vec::new();
+    for info in rules {
+        let file = format!("{}-{}.md", info.code, info.name);
+        index.push_str(&format!(
+            "| {} | [`{}`]({file}) | {} | {} |\n",
+            info.code,
+            info.name,
+            info.severity.as_str(),
+            info.summary
+        ));
+        pages.push((file, info.page()));
+    }
+    pages.push(("README.md".to_owned(), index));
+    pages
+}
+
+#[test]
+fn the_pages_of_the_rules_are_those_that_the_rules_have() {
+    let folder = root().join("docs/rules");
+    let pages = rule_pages();
+    if std::env::var_os("ENVSIM_WRITE_DOCS").is_some() {
+        // What belongs to a rule that is no more goes.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (file, page) in &pages {
+            std::fs::write(folder.join(file), page).expect("a page");
+        }
+    }
+    for (file, page) in &pages {
+        let there = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+        assert!(
+            there == *page,
+            "docs/rules/{file} is not current: run `just rules`"
+        );
+    }
+    let count = std::fs::read_dir(&folder).expect("docs/rules").count();
+    assert_eq!(count, pages.len(), "docs/rules has pages of no rule");
+}
+
 #[test]
 fn the_readme_names_every_label() {
     use envsim::labels::{MODE, OWNER, PROJECT, ROLE, SERVICE, TASK, VERSION, VOLUME};
@@ -86,7 +131,7 @@ fn the_readme_shows_every_command() {
         assert!(readme.contains(&format!("envsim {name}")), "{name}");
         count += 1;
     }
-    assert_eq!(count, 11, "{help}");
+    assert_eq!(count, 14, "{help}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod ignore;
 mod image;
 mod probes;
 mod registry;
+mod rule;
 mod task;
 mod words;
 
@@ -14,13 +15,13 @@ use crate::evidence::Evidence;
 use crate::finding::{Finding, Judgement, NotChecked, RuleInfo};
 
 pub use registry::RULES;
+pub use rule::Rule;
+use rule::rule;
 
-/// A rule: what it is and how it judges.
-pub struct Rule {
-    /// Code, name and so on.
-    pub info: &'static RuleInfo,
-    /// The pure function.
-    pub check: fn(&Evidence) -> Vec<Finding>,
+/// The rule with this code or name; the code in any case.
+pub fn find(text: &str) -> Option<&'static RuleInfo> {
+    let mut infos = RULES.iter().map(|rule| rule.info);
+    infos.find(|info| info.code.eq_ignore_ascii_case(text) || info.name == text)
 }
 
 /// Lets every rule judge `evidence`. A rule whose evidence is missing is not silent: it is listed

@@ -102,18 +102,10 @@ pub(crate) mod tests {
     use crate::app::testing::app_for;
 
     pub(crate) fn evidence(text: &str) -> Evidence {
-        Evidence {
-            dev: app_for(text, Mode::Dev),
-            prod: app_for(text, Mode::Prod).deployed(),
-            images: Vec::new(),
-            hosts_in_files: Vec::new(),
-            mounts: Vec::new(),
-            env_file_lines: Vec::new(),
-            task: None,
-            dev_listeners: None,
-            probes: Vec::new(),
-            missing: Vec::new(),
-        }
+        Evidence::new(
+            app_for(text, Mode::Dev),
+            app_for(text, Mode::Prod).deployed(),
+        )
     }
 
     #[test]

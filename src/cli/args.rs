@@ -63,6 +63,12 @@ pub enum Command {
     /// Build self-contained images, run them as one ECS task, probe and report what breaks
     #[command(name = "prod-check")]
     ProdCheck(ProdCheck),
+    /// Judge the evidence that an earlier prod-check saved
+    Check(Check),
+    /// List the rules
+    Rules(Rules),
+    /// Show the manual page of a rule
+    Explain(Explain),
     /// List the project's containers
     Ps(Ps),
     /// Show the logs of the dev run
@@ -108,18 +114,59 @@ pub struct Dev {
 pub struct ProdCheck {
     #[command(flatten)]
     pub project: Project,
+    /// Judge the files alone: nothing is built or run, and no engine is needed
+    #[arg(long)]
+    pub r#static: bool,
     /// Do not run the app as in dev beside the task
     #[arg(long)]
     pub no_compare: bool,
+    /// Show the containers' logs as they come, on stderr
+    #[arg(long)]
+    pub logs: bool,
+    /// Show what `--fix` would change, as a patch on stdout in place of the report
+    #[arg(long)]
+    pub diff: bool,
+    /// Show and make the changes that mend findings and are safe to make by machine
+    #[arg(long, conflicts_with = "diff")]
+    pub fix: bool,
+    /// Save what was seen, for `envsim check --from`
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// How the findings are reported.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
     /// Report format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
     /// Write the report to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Show the containers' logs as they come, on stderr
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The file that `envsim prod-check --evidence` wrote
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Rules {
+    /// Print JSON
     #[arg(long)]
-    pub logs: bool,
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// Code or name of a rule: `H001`, `port-clash`
+    pub rule: String,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,22 +2,28 @@
 //! act, report.
 
 mod args;
+mod check;
 mod config;
 mod dev;
 mod dev_watch;
 mod dockerfile;
 mod doctor;
 mod down;
-mod env_files;
+mod evidence_file;
 mod exec;
 mod exit;
+mod explain;
+mod fix;
 mod init;
+mod judge;
 mod logs;
 mod prod_check;
 mod project;
 mod ps;
+mod rules;
 mod schema;
 mod source_lines;
+mod stdout;
 
 use clap::Parser;
 
@@ -48,6 +54,7 @@ pub fn run() -> Exit {
     let before = args.project;
     let result = runtime.block_on(async {
         match args.command {
+            Command::Check(check) => check::run(&check).await,
             Command::Config(shown) => config::run(&before.with(&shown.project), &shown),
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,
@@ -56,10 +63,12 @@ pub fn run() -> Exit {
             }
             Command::Down(down) => down::run(&before.with(&down.project), down).await,
             Command::Exec(exec) => exec::run(&before.with(&exec.project), exec).await,
+            Command::Explain(explain) => explain::run(&explain),
             Command::Init(init) => init::run(&before.with(&init.project), &init),
             Command::Logs(logs) => logs::run(&before, logs).await,
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
+            Command::Rules(rules) => rules::run(&rules),
             Command::Schema => schema::run(),
         }
     });

@@ -1,5 +1,6 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
+mod change;
 mod container;
 mod env_file;
 mod file;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
+pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
@@ -39,6 +41,12 @@ pub struct Evidence {
     pub dev_listeners: Option<Vec<Listener>>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
+    /// What ECS makes of the keys of the Compose file.
+    pub changes: Vec<Change>,
+    /// Managed services of production, and what stood in for them.
+    pub stand_ins: Vec<StandInSeen>,
+    /// How the app was run, in sentences for people.
+    pub notes: Vec<String>,
     /// Evidence that could not be had, with the reason.
     pub missing: Vec<Missing>,
 }
@@ -66,7 +74,39 @@ pub struct Missing {
     pub reason: String,
 }
 
+impl Kind {
+    /// What only a run can show.
+    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::DevRun];
+}
+
 impl Evidence {
+    /// What the Compose files alone tell of an app; all else is still to be seen.
+    pub fn new(dev: App, prod: App) -> Self {
+        Self {
+            dev,
+            prod,
+            images: Vec::new(),
+            hosts_in_files: Vec::new(),
+            mounts: Vec::new(),
+            env_file_lines: Vec::new(),
+            task: None,
+            dev_listeners: None,
+            probes: Vec::new(),
+            changes: Vec::new(),
+            stand_ins: Vec::new(),
+            notes: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Notes that `kind` could not be had.
+    pub fn lacks(&mut self, kind: Kind, reason: impl Into<String>) {
+        self.missing.push(Missing {
+            kind,
+            reason: reason.into(),
+        });
+    }
+
     /// Why `kind` is not there; none when it is.
     pub fn why_missing(&self, kind: Kind) -> Option<&str> {
         let missing = self.missing.iter().find(|missing| missing.kind == kind);

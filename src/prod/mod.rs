@@ -1,9 +1,6 @@
 //! The app as ECS runs it: self-contained images, the containers of each task in one network
 //! namespace, stand-ins for what is a managed service there.
 
-pub mod files;
-pub mod missing;
-pub mod mounts;
 pub mod plan;
 pub mod stand_in;
 pub mod task;

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use crate::app::{App, MountKind, NetworkMode, Service};
 use crate::compose::{Kind, Node, PASSED_THROUGH, Value};
-use crate::finding::Change;
+use crate::evidence::Change;
 
 use judge::{Edit, Step};
 

@@ -7,7 +7,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::Report;
 use crate::evidence::StandInSeen;
-use crate::finding::{Change, ChangeKind, Finding, Location, Severity, UnusedIgnore};
+use crate::evidence::{Change, ChangeKind};
+use crate::finding::{Finding, Location, Severity, UnusedIgnore};
 
 /// Places that are shown with their lines; more are listed.
 const SNIPPETS: usize = 4;
@@ -214,6 +215,7 @@ mod tests {
         summary: "",
         needs: &[],
         since: "0.1.0",
+        manual: "",
     };
 
     #[test]

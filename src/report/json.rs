@@ -5,8 +5,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::Report;
+use crate::evidence::Change;
 use crate::evidence::StandInSeen;
-use crate::finding::{Change, Finding, NotChecked, UnusedIgnore};
+use crate::finding::{Finding, NotChecked, UnusedIgnore};
 
 /// Changes when a reader of the old form would misread the new one.
 const SCHEMA_VERSION: u32 = 1;

@@ -5,8 +5,9 @@ pub mod json;
 
 use std::io::Write;
 
+use crate::evidence::Change;
 use crate::evidence::StandInSeen;
-use crate::finding::{Change, Judgement};
+use crate::finding::Judgement;
 
 /// What is reported.
 #[derive(Clone, Debug)]

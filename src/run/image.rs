@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::build_extras::{self, Source};
+use super::build_extras::{self, Source as NamedContext};
 use super::{RunError, Session};
 use crate::app::{App, Build, MountKind, Problem, Service};
 use crate::build::context::{self, Listing, archive};
@@ -20,16 +20,72 @@ use crate::evidence::ImageOrigin;
 /// The image that a service's containers are made from.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Name in the engine.
-    pub reference: String,
     /// What the engine knows of it.
     pub info: ImageInfo,
-    /// How it came to be.
+    /// What it is made from.
+    pub source: Source,
+}
+
+/// What an image is made from, as the disk tells without an engine.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Name in the engine.
+    pub reference: String,
+    /// How the image comes to be.
     pub origin: ImageOrigin,
-    /// The project's Dockerfile and context, when it was built from them.
+    /// The project's Dockerfile and context, when it is built from them.
     pub built: Option<BuildInput>,
     /// The generated Dockerfile, when there is one.
     pub generated: Option<Generated>,
+}
+
+impl std::ops::Deref for Image {
+    type Target = Source;
+
+    fn deref(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// What the self-contained image of `service` would be made from, read from the disk alone. The
+/// VOLUMEs of a stock image are not known then, so no mount is taken for data that one hides.
+///
+/// # Errors
+/// As [`read_build`]; a service with neither `image` nor `build`.
+pub fn source(app: &App, service: &Service, name: &str) -> Result<Source, Problem> {
+    if let Some(build) = &service.build {
+        return Ok(Source {
+            reference: name.to_owned(),
+            origin: ImageOrigin::Built,
+            built: Some(read_build(app, service, build)?),
+            generated: None,
+        });
+    }
+    let reference = stock_reference(service)?;
+    let generated = generated(app, service, &reference, &[]);
+    Ok(Source {
+        reference,
+        origin: match generated {
+            Some(_) => ImageOrigin::Generated,
+            None => ImageOrigin::Stock,
+        },
+        built: None,
+        generated,
+    })
+}
+
+/// `image` of a service without `build`.
+fn stock_reference(service: &Service) -> Result<String, Problem> {
+    let image = service.image.as_ref().map(|image| image.value.clone());
+    image.ok_or_else(|| {
+        let message = format!(
+            "the service `{}` has neither `image` nor `build`",
+            service.name
+        );
+        let mut problem = Problem::error(message).help("give it one of the two");
+        problem.place = Some(service.place.clone());
+        problem
+    })
 }
 
 /// What a build is made from, read from the disk.
@@ -39,6 +95,8 @@ pub struct BuildInput {
     pub dockerfile: Dockerfile,
     /// Its stages for this target.
     pub resolved: Resolved,
+    /// Target, build arguments and platform that they are resolved with.
+    pub inputs: Inputs,
     /// The files of the context.
     pub listing: Listing,
     /// The ignore file.
@@ -71,43 +129,37 @@ pub async fn ensure(
     if let Some(build) = &service.build {
         let input = read_build(app, service, build)?;
         let info = build_image(session, app, service, build, &input, want).await?;
-        return Ok(Image {
+        let source = Source {
             reference: session.labels.image(&service.name),
-            info,
             origin: ImageOrigin::Built,
             built: Some(input),
             generated: None,
-        });
+        };
+        return Ok(Image { info, source });
     }
-    let Some(reference) = service.image.as_ref().map(|image| image.value.clone()) else {
-        let message = format!(
-            "the service `{}` has neither `image` nor `build`",
-            service.name
-        );
-        return Err(Problem::error(message).into());
-    };
+    let reference = stock_reference(service)?;
     let info = stock(session, service, &reference).await?;
     let generated = match want {
         Want::Dev => None,
         Want::SelfContained => generated(app, service, &reference, &info.config.volumes),
     };
     let Some(generated) = generated else {
-        return Ok(Image {
+        let source = Source {
             reference,
-            info,
             origin: ImageOrigin::Stock,
             built: None,
             generated: None,
-        });
+        };
+        return Ok(Image { info, source });
     };
     let info = build_generated(session, app, service, &generated).await?;
-    Ok(Image {
+    let source = Source {
         reference: session.labels.image(&service.name),
-        info,
         origin: ImageOrigin::Generated,
         built: None,
         generated: Some(generated),
-    })
+    };
+    Ok(Image { info, source })
 }
 
 /// How old an image may be by `policy` until it is pulled again.
@@ -268,6 +320,7 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
     Ok(BuildInput {
         dockerfile,
         resolved,
+        inputs,
         listing,
         ignore,
         text,
@@ -343,11 +396,11 @@ async fn named_contexts(
     let mut stages = Vec::new();
     for (name, written) in &build.additional_contexts {
         let image = match build_extras::source(written) {
-            Source::Image(image) => Some(image),
-            Source::Service(other) => match app.services.get(&other) {
+            NamedContext::Image(image) => Some(image),
+            NamedContext::Service(other) => match app.services.get(&other) {
                 Some(other) => {
                     let built = Box::pin(ensure(session, app, other, want)).await?;
-                    Some(built.reference)
+                    Some(built.reference.clone())
                 }
                 None => {
                     let message = format!(
@@ -356,7 +409,7 @@ async fn named_contexts(
                     return Err(Problem::error(message).into());
                 }
             },
-            Source::Directory(path) => {
+            NamedContext::Directory(path) => {
                 let path = Path::new(&path);
                 let files = context::find_ignore(path, None)
                     .and_then(|ignore| context::walk(path, &ignore))
@@ -369,7 +422,7 @@ async fn named_contexts(
                 None
             }
             // Told before anything was started.
-            Source::Other(_) => continue,
+            NamedContext::Other(_) => continue,
         };
         stages.push((name.clone(), image));
     }

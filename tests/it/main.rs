@@ -5,16 +5,19 @@
 
 mod bad_input;
 mod bad_run;
+mod clean_app;
 mod config;
 mod dev;
 mod dev_order;
 mod dev_watch;
 mod examples;
+mod fix;
 mod image;
 mod init;
 mod model;
 mod no_engine;
 mod robust;
+mod scenarios;
 mod support;
 mod task;
 mod tasks;

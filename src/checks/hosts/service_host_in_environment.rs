@@ -1,31 +1,26 @@
-//! H002: a service's name is a host in a variable or command that production gets unchanged.
-//!
-//! The Compose file says `DATABASE_URL: postgres://db:5432/app`. The task definition made of it says
-//! the same, and `db` resolves nowhere on ECS.
-//!
-//! Fix: give the production value, under `x-envsim.prod.environment` or in `compose.prod.yaml`.
+//! H002 `service-host-in-environment`.
 
 use std::borrow::Cow;
 
 use crate::app::{Place, Service};
-use crate::checks::Rule;
+use crate::checks::rule;
 use crate::checks::words::{TASK_LOOPBACK, elsewhere, failed_lookups, lookup_sentence};
 use crate::evidence::Evidence;
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::finding::Finding;
 use crate::mask::mask;
 use crate::scan::hosts_in_value;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "H002",
-    name: "service-host-in-environment",
-    severity: Severity::Error,
-    summary: "a variable or command names a service as host and has no production value",
-    needs: &[],
-    since: "0.1.0",
-};
+rule! {
+    /// A service's name is a host in a variable or command that production gets unchanged.
+    ///
+    /// The Compose file says `DATABASE_URL: postgres://db:5432/app`. The task definition made of it says
+    /// the same, and `db` resolves nowhere on ECS.
+    ///
+    /// Fix: give the production value, under `x-envsim.prod.environment` or in `compose.prod.yaml`.
+    "H002", "service-host-in-environment", Error, since "0.1.0",
+    needs [],
+    "a variable or command names a service as host and has no production value",
+}
 
 /// One value of the production app that could name a host.
 struct Candidate<'a> {

@@ -1,29 +1,24 @@
-//! H001: a service's name is written as a host in a file that goes into an image.
-//!
-//! On a Docker network `mongodb:27017` reaches the service `mongodb`. The containers of an ECS task
-//! share one network namespace and no such names: the connection fails with "host not found".
-//! A name that is only the default of an environment variable is a warning: production sets the
-//! variable.
-//!
-//! Fix: read the address from the environment, and set it to `127.0.0.1` for a container of the same
-//! task.
+//! H001 `service-host-in-source`.
 
-use crate::checks::Rule;
+use crate::checks::rule;
 use crate::checks::words::{TASK_LOOPBACK, elsewhere, failed_lookups, list, lookup_sentence};
-use crate::evidence::{Evidence, HostInFile, Kind};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::evidence::{Evidence, HostInFile};
+use crate::finding::{Finding, Severity};
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "H001",
-    name: "service-host-in-source",
-    severity: Severity::Error,
-    summary: "a service name is written as a host in a file of an image",
-    needs: &[Kind::Files],
-    since: "0.1.0",
-};
+rule! {
+    /// A service's name is written as a host in a file that goes into an image.
+    ///
+    /// On a Docker network `mongodb:27017` reaches the service `mongodb`. The containers of an ECS task
+    /// share one network namespace and no such names: the connection fails with "host not found".
+    /// A name that is only the default of an environment variable is a warning: production sets the
+    /// variable.
+    ///
+    /// Fix: read the address from the environment, and set it to `127.0.0.1` for a container of the same
+    /// task.
+    "H001", "service-host-in-source", Error, since "0.1.0",
+    needs [Files],
+    "a service name is written as a host in a file of an image",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     evidence

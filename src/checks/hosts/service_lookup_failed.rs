@@ -1,25 +1,20 @@
-//! H003: the running task asked DNS for a service's name and got NXDOMAIN, as on ECS.
-//!
-//! This is the proof at run time, whatever the source says: also for a default of a stock image or a
-//! name that is put together in code.
+//! H003 `service-lookup-failed`.
 
 use super::service_host_in_environment::places;
-use crate::checks::Rule;
+use crate::checks::rule;
 use crate::checks::words::{TASK_LOOPBACK, elsewhere, lookup_sentence};
-use crate::evidence::{Evidence, Kind, Lookup, LookupOutcome};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::evidence::{Evidence, Lookup, LookupOutcome};
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "H003",
-    name: "service-lookup-failed",
-    severity: Severity::Error,
-    summary: "a service name was looked up at run time and does not exist in the task",
-    needs: &[Kind::Task, Kind::Lookups],
-    since: "0.1.0",
-};
+rule! {
+    /// The running task asked DNS for a service's name and got NXDOMAIN, as on ECS.
+    ///
+    /// This is the proof at run time, whatever the source says: also for a default of a stock image or a
+    /// name that is put together in code.
+    "H003", "service-lookup-failed", Error, since "0.1.0",
+    needs [Task, Lookups],
+    "a service name was looked up at run time and does not exist in the task",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let Some(task) = &evidence.task else {
@@ -87,8 +82,7 @@ fn types(lookups: &[&Lookup]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Mode;
-    use crate::app::testing::app_for;
+    use crate::checks::words::tests::evidence;
     use crate::evidence::TaskSeen;
 
     #[test]
@@ -105,21 +99,11 @@ mod tests {
             outcome: LookupOutcome::Denied,
             count: 1,
         };
-        let evidence = Evidence {
-            env_file_lines: Vec::new(),
-            dev: app_for(text, Mode::Dev),
-            prod: app_for(text, Mode::Prod).deployed(),
-            images: Vec::new(),
-            hosts_in_files: Vec::new(),
-            mounts: Vec::new(),
-            task: Some(TaskSeen {
-                lookups: vec![lookup],
-                ..TaskSeen::default()
-            }),
-            dev_listeners: None,
-            probes: Vec::new(),
-            missing: Vec::new(),
-        };
+        let mut evidence = evidence(text);
+        evidence.task = Some(TaskSeen {
+            lookups: vec![lookup],
+            ..TaskSeen::default()
+        });
         let findings = check(&evidence);
         assert_eq!(findings.len(), 1);
         let places: Vec<_> = findings[0]

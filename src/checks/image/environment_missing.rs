@@ -1,25 +1,20 @@
-//! E006: a variable that dev has and production has not, or has with another value.
-//!
-//! Compose and ECS read the same env file in two ways: ECS takes each line as it stands. Quotes
-//! become part of the value, `${…}` is not replaced, `export` is no keyword. In dev all is well.
-//!
-//! Fix: write the line so that both read the same, or set the variable in the task definition.
+//! E006 `environment-missing`.
 
-use crate::checks::Rule;
+use crate::checks::rule;
 use crate::evidence::{EnvFileLine, Evidence};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "E006",
-    name: "environment-missing",
-    severity: Severity::Warning,
-    summary: "a variable that production does not have as dev has it",
-    needs: &[],
-    since: "0.1.0",
-};
+rule! {
+    /// A variable that dev has and production has not, or has with another value.
+    ///
+    /// Compose and ECS read the same env file in two ways: ECS takes each line as it stands. Quotes
+    /// become part of the value, `${…}` is not replaced, `export` is no keyword. In dev all is well.
+    ///
+    /// Fix: write the line so that both read the same, or set the variable in the task definition.
+    "E006", "environment-missing", Warning, since "0.1.0",
+    needs [],
+    "a variable that production does not have as dev has it",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mut files: Vec<&[EnvFileLine]> = Vec::new();
@@ -61,6 +56,7 @@ mod tests {
     use super::*;
     use crate::app::Place;
     use crate::checks::words::tests::evidence;
+    use crate::finding::Severity;
 
     #[test]
     fn a_line_that_ecs_reads_otherwise_is_a_warning_without_its_text() {

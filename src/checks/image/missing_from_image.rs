@@ -1,26 +1,21 @@
-//! E001: a path that dev has through a bind mount and the image lacks.
-//!
-//! In dev the mount lays the project's files over the image, so a file that no COPY brings in is
-//! there all the same. ECS refuses bind mounts of a developer's machine: in production the file is
-//! missing.
-//!
-//! Fix: COPY it in the Dockerfile (and take it out of `.dockerignore`), or do without it.
+//! E001 `missing-from-image`.
 
-use crate::checks::Rule;
-use crate::evidence::{Evidence, Kind, MissingFile, MountSeen};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::{Evidence, MissingFile, MountSeen};
+use crate::finding::{Finding, Severity};
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "E001",
-    name: "missing-from-image",
-    severity: Severity::Error,
-    summary: "a path that dev has only through a bind mount and the image lacks",
-    needs: &[Kind::Files],
-    since: "0.1.0",
-};
+rule! {
+    /// A path that dev has through a bind mount and the image lacks.
+    ///
+    /// In dev the mount lays the project's files over the image, so a file that no COPY brings in is
+    /// there all the same. ECS refuses bind mounts of a developer's machine: in production the file is
+    /// missing.
+    ///
+    /// Fix: COPY it in the Dockerfile (and take it out of `.dockerignore`), or do without it.
+    "E001", "missing-from-image", Error, since "0.1.0",
+    needs [Files],
+    "a path that dev has only through a bind mount and the image lacks",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();

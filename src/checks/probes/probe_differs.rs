@@ -1,22 +1,17 @@
-//! P001: a probe passes in the dev run and fails in the task.
-//!
-//! The same app, the same question, two answers: whatever the cause is, it lies between the two runs.
+//! P001 `probe-differs`.
 
-use crate::checks::Rule;
-use crate::evidence::{Evidence, Kind};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "P001",
-    name: "probe-differs",
-    severity: Severity::Error,
-    summary: "a probe passes in the dev run and fails in the task",
-    needs: &[Kind::Task, Kind::DevRun],
-    since: "0.1.0",
-};
+rule! {
+    /// A probe passes in the dev run and fails in the task.
+    ///
+    /// The same app, the same question, two answers: whatever the cause is, it lies between the two runs.
+    "P001", "probe-differs", Error, since "0.1.0",
+    needs [Task, DevRun],
+    "a probe passes in the dev run and fails in the task",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();

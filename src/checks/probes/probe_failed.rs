@@ -1,20 +1,15 @@
-//! P002: a probe fails in the task, and dev says nothing better: it fails there too, or was not run.
+//! P002 `probe-failed`.
 
-use crate::checks::Rule;
-use crate::evidence::{Evidence, Kind};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "P002",
-    name: "probe-failed",
-    severity: Severity::Error,
-    summary: "a probe fails in the task, and not only there",
-    needs: &[Kind::Task],
-    since: "0.1.0",
-};
+rule! {
+    /// A probe fails in the task, and dev says nothing better: it fails there too, or was not run.
+    "P002", "probe-failed", Error, since "0.1.0",
+    needs [Task],
+    "a probe fails in the task, and not only there",
+}
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();

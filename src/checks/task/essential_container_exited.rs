@@ -1,23 +1,18 @@
-//! T007: an essential container exited by itself, and the task with it.
-//!
-//! On ECS every container is essential unless the task definition says otherwise, and any exit of an
-//! essential one, exit code 0 included, stops the whole task. Compose leaves the others running.
+//! T007 `essential-container-exited`.
 
-use crate::checks::Rule;
-use crate::evidence::{ContainerEnd, ContainerSeen, Evidence, Kind};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::{ContainerEnd, ContainerSeen, Evidence};
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "T007",
-    name: "essential-container-exited",
-    severity: Severity::Error,
-    summary: "an essential container exited and the task stopped with it",
-    needs: &[Kind::Task],
-    since: "0.1.0",
-};
+rule! {
+    /// An essential container exited by itself, and the task with it.
+    ///
+    /// On ECS every container is essential unless the task definition says otherwise, and any exit of an
+    /// essential one, exit code 0 included, stops the whole task. Compose leaves the others running.
+    "T007", "essential-container-exited", Error, since "0.1.0",
+    needs [Task],
+    "an essential container exited and the task stopped with it",
+}
 
 /// How many of its last lines are shown.
 const LINES: usize = 8;

@@ -1,26 +1,21 @@
-//! T011: the health check of an essential container fails in the task.
-//!
-//! Compose shows an unhealthy container and leaves it running. The ECS service stops the whole task,
-//! with "Task failed container health checks", and starts another one, again and again.
-//!
-//! Fix: make the check pass in the task, where there are no service names and no bind mounts; give a
-//! slow start a `start_period`.
+//! T011 `essential-container-unhealthy`.
 
-use crate::checks::Rule;
-use crate::evidence::{Evidence, Kind};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::checks::rule;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "T011",
-    name: "essential-container-unhealthy",
-    severity: Severity::Error,
-    summary: "the health check of an essential container fails in the task",
-    needs: &[Kind::Task],
-    since: "0.1.0",
-};
+rule! {
+    /// The health check of an essential container fails in the task.
+    ///
+    /// Compose shows an unhealthy container and leaves it running. The ECS service stops the whole task,
+    /// with "Task failed container health checks", and starts another one, again and again.
+    ///
+    /// Fix: make the check pass in the task, where there are no service names and no bind mounts; give a
+    /// slow start a `start_period`.
+    "T011", "essential-container-unhealthy", Error, since "0.1.0",
+    needs [Task],
+    "the health check of an essential container fails in the task",
+}
 
 /// How many of its last lines are shown.
 const LINES: usize = 5;

@@ -1,30 +1,25 @@
-//! T001: two containers of one task listen on the same port.
-//!
-//! In dev every container has a network namespace of its own, and all of them may listen on 3000. The
-//! containers of an ECS task share one: the second to start gets "address already in use". ECS
-//! refuses a task definition that declares one container port twice.
-//!
-//! Fix: give one of them another port, best through an environment variable such as `PORT`.
+//! T001 `port-clash`.
 
 use std::collections::BTreeMap;
 
 use crate::app::{App, At, Place, Protocol, Service};
-use crate::checks::Rule;
+use crate::checks::rule;
 use crate::checks::words::list;
 use crate::evidence::{ContainerEnd, Evidence};
-use crate::finding::{Finding, RuleInfo, Severity};
+use crate::finding::{Finding, Severity};
 
-/// The rule.
-pub const RULE: Rule = Rule { info: &INFO, check };
-
-static INFO: RuleInfo = RuleInfo {
-    code: "T001",
-    name: "port-clash",
-    severity: Severity::Error,
-    summary: "two containers of the task listen on one port",
-    needs: &[],
-    since: "0.1.0",
-};
+rule! {
+    /// Two containers of one task listen on the same port.
+    ///
+    /// In dev every container has a network namespace of its own, and all of them may listen on 3000. The
+    /// containers of an ECS task share one: the second to start gets "address already in use". ECS
+    /// refuses a task definition that declares one container port twice.
+    ///
+    /// Fix: give one of them another port, best through an environment variable such as `PORT`.
+    "T001", "port-clash", Error, since "0.1.0",
+    needs [],
+    "two containers of the task listen on one port",
+}
 
 /// Why a service is held to listen on a port; the strongest reason counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

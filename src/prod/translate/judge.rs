@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::table::{Fate, Row, row};
 use crate::app::{App, FileKind, HealthCheck, MountKind, Place, Service};
 use crate::compose::Kind;
-use crate::finding::{Change, ChangeKind};
+use crate::evidence::{Change, ChangeKind};
 
 /// Log drivers of Fargate.
 const LOG_DRIVERS: &[&str] = &["awslogs", "splunk", "awsfirelens"];

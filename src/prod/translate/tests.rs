@@ -4,7 +4,7 @@ use super::*;
 use crate::app::Mode;
 use crate::app::testing::{app_for, project_for};
 use crate::compose::{normal, service_keys};
-use crate::finding::ChangeKind;
+use crate::evidence::ChangeKind;
 
 fn told(text: &str) -> Vec<(ChangeKind, u32, String)> {
     changes(&app_for(text, Mode::Prod))

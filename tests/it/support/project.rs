@@ -68,12 +68,13 @@ impl Project {
 
     /// Copies a folder of `examples/` here.
     pub fn example(&self, name: &str) -> &Self {
-        copy(
-            &Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("examples")
-                .join(name),
-            self.directory.path(),
-        );
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        self.folder(&examples.join(name))
+    }
+
+    /// Copies a folder here.
+    pub fn folder(&self, from: &Path) -> &Self {
+        copy(from, self.directory.path());
         self
     }
 

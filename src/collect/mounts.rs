@@ -11,7 +11,7 @@ use crate::build::copied::{self, Copies, Missing};
 use crate::engine::Engine;
 use crate::evidence::{ImageOrigin, MissingFile, MountSeen, TaskSeen};
 use crate::mask::mask;
-use crate::run::image::{BuildInput, Image};
+use crate::run::image::{BuildInput, Image, Source};
 
 /// Files of a mount that are asked for one by one; more are told as a number.
 const ASKED: usize = 60;
@@ -27,7 +27,7 @@ pub fn compare(
     app: &App,
     service: &Service,
     mount: &Mount,
-    image: &Image,
+    image: &Source,
     own: &[(&Path, &str)],
 ) -> Option<MountSeen> {
     let MountKind::Bind { source, .. } = &mount.kind else {

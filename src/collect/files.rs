@@ -12,7 +12,7 @@ use crate::build::context::{self, EntryKind};
 use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen};
 use crate::mask::mask;
-use crate::run::image::Image;
+use crate::run::image::Source;
 use crate::scan::{Scanner, scannable};
 
 /// Text of the images' files that is kept to look names up in, per service.
@@ -38,7 +38,7 @@ struct InImage {
 /// Reads every text file that goes into an image.
 ///
 /// Blocking: to be called from a blocking thread.
-pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
+pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files {
     let names = dev.host_names();
     let scanner = Scanner::new(
         &names
@@ -51,7 +51,7 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
     let mut seen: BTreeMap<PathBuf, (Vec<String>, String)> = BTreeMap::new();
     let mut per_service: IndexMap<String, Vec<PathBuf>> = IndexMap::new();
     for service in prod.services.values() {
-        let Some(image) = images.get(&service.name) else {
+        let Some(image) = sources.get(&service.name) else {
             continue;
         };
         let inside = in_image(service, image).unwrap_or_else(|error| {
@@ -92,7 +92,7 @@ pub fn look(dev: &App, prod: &App, images: &IndexMap<String, Image>) -> Files {
         }
     }
     for service in dev.services.values() {
-        let Some(image) = images.get(&service.name) else {
+        let Some(image) = sources.get(&service.name) else {
             continue;
         };
         let own = per_service
@@ -204,7 +204,7 @@ fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
 ///
 /// # Errors
 /// A Dockerfile whose COPY instructions cannot be followed, in a sentence.
-fn in_image(service: &Service, image: &Image) -> Result<Vec<InImage>, String> {
+fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
     if let (Some(input), Some(build)) = (&image.built, &service.build) {
         let copies = copied::copied(&input.resolved, &input.listing.files())
             .map_err(|error| format!("{}: {error}", input.shown))?;

@@ -1,0 +1,104 @@
+//! Looks at the project's disk, the images and both runs, and writes down what was seen as
+//! [`Evidence`]. It judges nothing: that is for `checks`.
+
+pub mod dev_run;
+mod env_files;
+pub mod files;
+pub mod images;
+pub mod missing;
+pub mod mounts;
+pub mod task_run;
+pub mod without_engine;
+
+use indexmap::IndexMap;
+
+use crate::app::{App, Probe};
+use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
+use crate::prod::{stand_in, translate};
+use crate::run::image::Image;
+use crate::run::probe;
+
+use dev_run::DevSeen;
+use files::Files;
+use task_run::TaskRun;
+
+/// What the Compose files and the disk tell, however the app is run.
+fn from_files(dev: App, prod: App, files: Files) -> Evidence {
+    let mut evidence = Evidence::new(dev, prod);
+    evidence.env_file_lines = env_files::lines(&evidence.prod);
+    evidence.changes = translate::changes(&evidence.prod);
+    if !files.unreadable.is_empty() {
+        let reason = format!(
+            "not every file could be read: {}",
+            files.unreadable.join("; ")
+        );
+        evidence.lacks(Kind::Files, reason);
+    }
+    evidence.hosts_in_files = files.hosts;
+    evidence.mounts = files.mounts;
+    evidence
+}
+
+/// The evidence of a whole run: `seen` in the task, `compared` in the dev run beside it, when there
+/// was one.
+pub fn evidence(
+    dev: App,
+    prod: App,
+    images: &IndexMap<String, Image>,
+    seen: TaskRun,
+    compared: Option<DevSeen>,
+) -> Evidence {
+    let probes = probes(&dev, &prod, &seen.probes, compared.as_ref());
+    let stand_ins = stand_in::seen(&dev, &prod);
+    let mut evidence = from_files(dev, prod, seen.files);
+    evidence.probes = probes;
+    evidence.stand_ins = stand_ins;
+    evidence.notes = seen.notes;
+    evidence.mounts = seen.mounts;
+    evidence.images = images
+        .iter()
+        .map(|(service, image)| images::seen(service, image))
+        .collect();
+    evidence.task = Some(seen.task);
+    match compared {
+        Some(compared) => evidence.dev_listeners = Some(compared.listeners),
+        None => evidence.lacks(
+            Kind::DevRun,
+            "there was no dev run to compare with (--no-compare)",
+        ),
+    }
+    evidence
+}
+
+/// The probes with their answers in both runs, which can have other probes where a file of one mode
+/// adds some.
+fn probes(
+    dev: &App,
+    prod: &App,
+    in_task: &[Attempt],
+    compared: Option<&DevSeen>,
+) -> Vec<ProbeSeen> {
+    let dev_probes: Vec<(&Probe, &Attempt)> = match compared {
+        Some(compared) => dev.probes.iter().zip(&compared.probes).collect(),
+        None => Vec::new(),
+    };
+    let in_dev = |written: &Probe| {
+        let same = |(probe, _): &&(&Probe, &Attempt)| {
+            probe.name == written.name && probe.service == written.service
+        };
+        dev_probes
+            .iter()
+            .find(same)
+            .map(|(_, attempt)| (*attempt).clone())
+    };
+    let all = prod.probes.iter().enumerate();
+    all.map(|(index, written)| ProbeSeen {
+        name: written.name.clone(),
+        service: written.service.clone(),
+        action: probe::describe(&written.action),
+        place: written.place.clone(),
+        dev: in_dev(written),
+        prod: in_task.get(index).cloned(),
+    })
+    .collect()
+}
