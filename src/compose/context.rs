@@ -131,6 +131,11 @@ impl Context {
         self.values <= MAX_VALUES
     }
 
+    /// True when [`Self::spend`] said no: nothing more need be read.
+    pub(super) fn is_spent(&self) -> bool {
+        self.values > MAX_VALUES
+    }
+
     /// The name nearest to `word`, when one is near enough to be a slip of the finger.
     pub(super) fn guess<'a>(
         &self,

@@ -2,7 +2,8 @@
 //!
 //! Source: Compose Specification, "extends".
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -28,6 +29,8 @@ pub struct Services {
     node: Node,
     index: Index,
     resets: Resets,
+    /// Those that cannot be had, which is told: thousands may lead to the same mistake.
+    failed: RefCell<HashSet<String>>,
 }
 
 impl Services {
@@ -37,6 +40,7 @@ impl Services {
             node,
             index,
             resets,
+            failed: RefCell::default(),
         }
     }
 
@@ -95,6 +99,9 @@ pub fn apply(
     // One that cannot be had leaves the others, and its own service as it is written.
     let mut stopped = false;
     for name in names {
+        if reader.cx.is_spent() {
+            break;
+        }
         stopped |= resolve(reader, scope, &mut source, &name, &mut Vec::new()).is_err();
     }
     let Source {
@@ -159,6 +166,25 @@ fn resolve(
     name: &str,
     trail: &mut Trail,
 ) -> Result<Node, Stop> {
+    if source.services.failed.borrow().contains(name) {
+        return Err(Stop);
+    }
+    let resolved = resolve_new(reader, scope, source, name, trail);
+    if resolved.is_err() {
+        let mut failed = source.services.failed.borrow_mut();
+        failed.insert(name.to_owned());
+    }
+    resolved
+}
+
+/// The same for one that was not looked at before.
+fn resolve_new(
+    reader: &mut Reader,
+    scope: &Scope,
+    source: &mut Source,
+    name: &str,
+    trail: &mut Trail,
+) -> Result<Node, Stop> {
     let service = source.get(name).cloned();
     let service = service.unwrap_or_else(|| Node::null(&source.services.node.place));
     let Some(extends) = service.get("extends") else {
@@ -202,7 +228,9 @@ fn check_way(
     step: &(PathBuf, String),
     place: &Place,
 ) -> Result<(), Stop> {
-    if trail.contains(step) {
+    // The name first: paths take longer to compare, and nearly all names differ.
+    let is_step = |known: &(PathBuf, String)| known.1 == step.1 && known.0 == step.0;
+    if trail.iter().any(is_step) {
         let names = trail.iter().chain([step]).map(|(_, name)| name.as_str());
         let names: Vec<&str> = names.collect();
         let message = format!("`extends` goes in a circle: {}", names.join(" → "));
