@@ -124,7 +124,7 @@ impl Context {
                 "the project becomes too large: its files have, or make, more than {MAX_VALUES} values"
             );
             self.error(place, message).help = Some(
-                "`include`, `extends`, further documents and ranges of ports copy what they name"
+                "`include`, `extends`, env files, further documents and ranges of ports copy what they name"
                     .to_owned(),
             );
         }
