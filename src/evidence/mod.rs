@@ -5,6 +5,7 @@ mod container;
 mod env_file;
 mod file;
 mod image;
+mod mount;
 mod network;
 mod probe;
 
@@ -15,8 +16,9 @@ use crate::app::App;
 pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
-pub use file::{HostInFile, MissingFile, MountSeen};
+pub use file::HostInFile;
 pub use image::{ImageOrigin, ImageSeen};
+pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
 
