@@ -374,9 +374,7 @@ impl Copies {
     pub(crate) fn stage_has(&self, stage: usize, path: &str) -> bool {
         let path = paths::clean(path);
         let mut all = self.files.iter().chain(&self.unbuilt);
-        all.any(|copied| {
-            copied.stage == stage && paths::within(&copied.target, &path).is_some()
-        })
+        all.any(|copied| copied.stage == stage && paths::within(&copied.target, &path).is_some())
     }
 
     /// The absolute paths of the image that hold a context file, with that file.

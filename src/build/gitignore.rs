@@ -175,7 +175,13 @@ mod tests {
     #[test]
     fn the_last_line_wins() {
         let file = GitIgnore::parse("*.env\n!sample.env\n");
-        assert_eq!(file.decide("a.env", false).map(|pattern| pattern.line), Some(1));
-        assert!(file.decide("sample.env", false).is_some_and(|pattern| pattern.negated));
+        assert_eq!(
+            file.decide("a.env", false).map(|pattern| pattern.line),
+            Some(1)
+        );
+        assert!(
+            file.decide("sample.env", false)
+                .is_some_and(|pattern| pattern.negated)
+        );
     }
 }

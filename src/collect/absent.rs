@@ -148,7 +148,9 @@ impl Look<'_> {
         let ignored = self.ignored().filter(|path| !self.is_no_loss(path));
         let tops = topmost(&absent, &there).into_iter().chain(ignored);
         found.absent = tops.filter_map(|path| self.candidate(&path)).collect();
-        let nothing = !there.iter().any(|path| !is_manifest(path) && !never_needed(path));
+        let nothing = !there
+            .iter()
+            .any(|path| !is_manifest(path) && !never_needed(path));
         if nothing && found.absent.len() > 1 {
             found.absent = vec![together(&found.absent)];
         }
@@ -159,12 +161,18 @@ impl Look<'_> {
     fn files(&self) -> Vec<String> {
         let Some(inside) = &self.inside else {
             let files = files_below(self.ground.source);
-            let below = files.iter().filter_map(|file| file.strip_prefix(self.ground.source).ok());
-            return below.map(|path| path.to_string_lossy().into_owned()).collect();
+            let below = files
+                .iter()
+                .filter_map(|file| file.strip_prefix(self.ground.source).ok());
+            return below
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect();
         };
         let entries = self.built.input.listing.entries.iter();
         let files = entries.filter(|entry| entry.kind != EntryKind::Dir);
-        files.filter_map(|entry| below(&entry.path, inside)).collect()
+        files
+            .filter_map(|entry| below(&entry.path, inside))
+            .collect()
     }
 
     /// What the ignore file keeps out of the mounted directory, the topmost paths.
@@ -252,10 +260,15 @@ impl Look<'_> {
             });
         };
         let built = self.built;
-        let missing = built.copies.reason_missing(&in_context, &built.input.ignore);
+        let missing = built
+            .copies
+            .reason_missing(&in_context, &built.input.ignore);
         let missing = missing.ok()??;
         let cause = match &missing {
-            Missing::OtherStage { built: true, .. } if !read_at_run_time(path, self.ground) => return None,
+            Missing::OtherStage { built: true, .. } if !read_at_run_time(path, self.ground) => {
+                return None;
+            }
+            Missing::OtherStage { built: true, .. } => Cause::StageOfBuild,
             Missing::OtherStage { .. } => Cause::OtherStage,
             Missing::Ignored { pattern, .. } if stands_for_all(pattern) => Cause::IgnoredWithAll,
             Missing::Ignored { .. } => Cause::Ignored,
@@ -274,9 +287,19 @@ impl Look<'_> {
 /// Whether a single mounted file is settings that no compiler takes in: copied into the stage that compiles, it is still
 /// missing from the one that runs.
 fn read_at_run_time(path: &str, ground: &Ground<'_>) -> bool {
-    const ENDINGS: &[&str] = &[".yml", ".yaml", ".toml", ".ini", ".conf", ".cfg", ".properties"];
+    const ENDINGS: &[&str] = &[
+        ".yml",
+        ".yaml",
+        ".toml",
+        ".ini",
+        ".conf",
+        ".cfg",
+        ".properties",
+    ];
     let name = ground.source.to_string_lossy();
-    path.is_empty() && ground.source.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending))
+    path.is_empty()
+        && ground.source.is_file()
+        && ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// A pattern that leaves out everything, so that each exception is a choice and each omission may be an oversight.
@@ -302,7 +325,11 @@ fn together(all: &[Candidate]) -> Candidate {
         reasons.entry(&one.reason).or_default().push(&one.path);
     }
     let told = reasons.into_iter().map(|(reason, paths)| {
-        let mut names: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+        let mut names: Vec<String> = paths
+            .iter()
+            .take(NAMED)
+            .map(|path| format!("`{path}`"))
+            .collect();
         if paths.len() > NAMED {
             names.push(format!("{} more", paths.len() - NAMED));
         }

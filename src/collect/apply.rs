@@ -39,15 +39,27 @@ pub fn apply(looked: &Looked<'_>, mount: &mut MountSeen, checkout: &mut Checkout
         return;
     }
     let named = std::mem::take(&mut mount.missing);
-    let mut absent: Vec<Candidate> = disk.absent.into_iter().flat_map(|one| looked.absent(one)).collect();
+    let mut absent: Vec<Candidate> = disk
+        .absent
+        .into_iter()
+        .flat_map(|one| looked.absent(one))
+        .collect();
     absent.extend(looked.removed());
-    looked.comparing.tell_missing(mount, looked.shown, absent, checkout);
+    looked
+        .comparing
+        .tell_missing(mount, looked.shown, absent, checkout);
     for file in &mut mount.missing {
         // The lines that name a file were found when the disk was read.
         let before = named.iter().find(|before| before.path == file.path);
-        file.named_in = before.and_then(|before| before.named_in.clone()).or(file.named_in.take());
+        file.named_in = before
+            .and_then(|before| before.named_in.clone())
+            .or(file.named_in.take());
     }
-    let replaced: Vec<String> = mount.missing.iter().map(|file| file.target.clone()).collect();
+    let replaced: Vec<String> = mount
+        .missing
+        .iter()
+        .map(|file| file.target.clone())
+        .collect();
     looked.tell_differing(mount, &replaced);
     looked.tell_hidden(mount);
 }
@@ -64,8 +76,11 @@ fn without_build(looked: &Looked<'_>, mount: &mut MountSeen) {
     if all_there && differing == 0 && !files.is_empty() {
         mount.missing.clear();
         mount.missing_count = 0;
-    } else if let (true, true, Some(file)) = (all_there, source.is_file(), mount.missing.first_mut()) {
-        file.reason.push_str("; the image has a file of its own there");
+    } else if let (true, true, Some(file)) =
+        (all_there, source.is_file(), mount.missing.first_mut())
+    {
+        file.reason
+            .push_str("; the image has a file of its own there");
     }
 }
 
@@ -117,7 +132,10 @@ impl Looked<'_> {
 
     /// Whether the image made what is at a directory: it has files there, and none was copied.
     fn is_made(&self, path: &str) -> bool {
-        self.image.own.keys().any(|own| Path::new(path).starts_with(own))
+        self.image
+            .own
+            .keys()
+            .any(|own| Path::new(path).starts_with(own))
             && self.image.directories.contains(path)
     }
 
@@ -131,7 +149,8 @@ impl Looked<'_> {
         if own.differing == 0 || !of_base {
             return None;
         }
-        one.reason.push_str("; the base image has a file of that name, with another content");
+        one.reason
+            .push_str("; the base image has a file of that name, with another content");
         Some(one)
     }
 
@@ -149,7 +168,8 @@ impl Looked<'_> {
                 _ => continue,
             };
             let own = on_host(&self.shown.source, below);
-            let gone = !self.image.present.contains(below) && built.context.join(&copied.source) == own;
+            let gone =
+                !self.image.present.contains(below) && built.context.join(&copied.source) == own;
             if gone && !self.is_no_loss(below) {
                 lines.insert(below.to_owned(), copied.instruction_line);
             }
@@ -178,7 +198,9 @@ impl Looked<'_> {
             return true;
         };
         let stages = built.input.resolved.reachable();
-        stages.flat_map(|stage| &stage.steps).any(|step| matches!(step.kind, Kind::Run(_)))
+        stages
+            .flat_map(|stage| &stage.steps)
+            .any(|step| matches!(step.kind, Kind::Run(_)))
     }
 
     /// How the image came to what is at a path below the mount, in a fragment; none when it is the base image's.
@@ -199,7 +221,10 @@ impl Looked<'_> {
             return None;
         }
         let runs = built.input.resolved.reachable().flat_map(|stage| {
-            let runs = stage.steps.iter().filter(|step| matches!(step.kind, Kind::Run(_)));
+            let runs = stage
+                .steps
+                .iter()
+                .filter(|step| matches!(step.kind, Kind::Run(_)));
             runs.map(|step| step.line.to_string())
         });
         let lines: Vec<String> = runs.collect();
@@ -235,13 +260,27 @@ impl Looked<'_> {
                 ),
                 None => "a step of the build changes it".to_owned(),
             };
-            (one.path.clone(), reason, 1, Some((&one.in_image, &one.in_dev)))
+            (
+                one.path.clone(),
+                reason,
+                1,
+                Some((&one.in_image, &one.in_dev)),
+            )
         });
-        let made = self.image.own.iter().filter(|(_, own)| own.lacking == 0 && own.differing > 0);
+        let made = self
+            .image
+            .own
+            .iter()
+            .filter(|(_, own)| own.lacking == 0 && own.differing > 0);
         let made = made.filter_map(|(path, own)| {
             let reason = format!("it comes from {}", self.origin(path)?);
             let facts = own.facts.as_ref().filter(|_| own.files == 1);
-            Some((path.clone(), reason, own.differing, facts.map(|(a, b)| (a, b))))
+            Some((
+                path.clone(),
+                reason,
+                own.differing,
+                facts.map(|(a, b)| (a, b)),
+            ))
         });
         let mut all: Vec<DifferingFile> = Vec::new();
         let mut beyond = self.image.differing_count - self.image.differing.len();
@@ -282,7 +321,11 @@ impl Looked<'_> {
                 files: own.files,
                 lacking: own.lacking,
                 differing: own.differing,
-                examples: own.examples.iter().map(|path| in_container(&self.shown.target, path)).collect(),
+                examples: own
+                    .examples
+                    .iter()
+                    .map(|path| in_container(&self.shown.target, path))
+                    .collect(),
             })
         });
         let mut all: Vec<HiddenPath> = all.collect();

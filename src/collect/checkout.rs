@@ -114,7 +114,10 @@ mod tests {
         );
         assert_eq!(told("app/web/keep.js"), None);
         let other = told("app/web/other.js").expect("ignored");
-        assert!(other.starts_with("`*.js` in ") && other.ends_with(".gitignore line 2"), "{other}");
+        assert!(
+            other.starts_with("`*.js` in ") && other.ends_with(".gitignore line 2"),
+            "{other}"
+        );
         assert!(told("app/node_modules/x/index.html").is_some());
         assert_eq!(told("app/web/a.css"), None);
     }

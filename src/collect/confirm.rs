@@ -97,7 +97,10 @@ async fn of_service(
             source: image.source.clone(),
             shown: shown.clone(),
         };
-        match task.compare(engine, &container, base.as_deref(), mount).await {
+        match task
+            .compare(engine, &container, base.as_deref(), mount)
+            .await
+        {
             Ok(mount) => all.push(mount),
             Err(error) => failed = failed.or(Some(error)),
         }
@@ -175,7 +178,12 @@ impl Task {
         image.map(|(path, _)| path.to_owned()).collect()
     }
 
-    fn applied(&self, mut mount: MountSeen, image: Option<ImageFiles>, base: Option<ImageFiles>) -> MountSeen {
+    fn applied(
+        &self,
+        mut mount: MountSeen,
+        image: Option<ImageFiles>,
+        base: Option<ImageFiles>,
+    ) -> MountSeen {
         let comparing = Comparing::of(&self.dev, &self.service, &self.source, &[]);
         let looked = Looked {
             comparing: &comparing,

@@ -106,9 +106,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .collect();
         let comparing = Comparing::of(dev, service, image, &own);
         for shown in mounts::shown(service, prod.services.get(&service.name)) {
-            files
-                .mounts
-                .extend(comparing.mount(&shown, &mut checkout));
+            files.mounts.extend(comparing.mount(&shown, &mut checkout));
         }
     }
     let mounted: Vec<MountSeen> = files

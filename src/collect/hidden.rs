@@ -86,7 +86,10 @@ fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
 
 /// The topmost part of `path` that `source` does not have; none when it has all of it.
 fn topmost_absent<'a>(source: &Path, path: &'a str) -> Option<&'a str> {
-    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    let ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain([path.len()]);
     ends.map(|end| &path[..end])
         .find(|part| source.join(part).symlink_metadata().is_err())
 }

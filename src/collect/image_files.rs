@@ -101,10 +101,15 @@ pub fn compare(archive: impl Read, ground: &Ground<'_>) -> io::Result<Outcome> {
             found.directories.insert(below);
             continue;
         }
-        let link = entry.link_name()?.map(|to| to.to_string_lossy().into_owned());
+        let link = entry
+            .link_name()?
+            .map(|to| to.to_string_lossy().into_owned());
         if index == 0 && kind.is_symlink() {
             let to = link.unwrap_or_default();
-            let parent = ground.target.rsplit_once('/').map_or("", |(parent, _)| parent);
+            let parent = ground
+                .target
+                .rsplit_once('/')
+                .map_or("", |(parent, _)| parent);
             return Ok(Outcome::Link(match to.starts_with('/') {
                 true => to,
                 false => format!("{parent}/{to}"),
@@ -149,7 +154,8 @@ fn open_directories(ground: &Ground<'_>) -> BTreeSet<String> {
         let below = path.strip_prefix(ground.target)?;
         below.strip_prefix('/')
     });
-    let parents = below.flat_map(|path| path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
+    let parents =
+        below.flat_map(|path| path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
     parents.collect()
 }
 
@@ -264,7 +270,9 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Directory);
         header.set_size(0);
-        archive.append_data(&mut header, "app/", io::empty()).expect("an entry");
+        archive
+            .append_data(&mut header, "app/", io::empty())
+            .expect("an entry");
         for (path, content) in files {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
@@ -272,11 +280,15 @@ mod tests {
                 Some(to) => {
                     header.set_entry_type(tar::EntryType::Symlink);
                     header.set_size(0);
-                    archive.append_link(&mut header, format!("app/{path}"), to).expect("a link");
+                    archive
+                        .append_link(&mut header, format!("app/{path}"), to)
+                        .expect("a link");
                 }
                 None => {
                     header.set_size(content.len() as u64);
-                    archive.append_data(&mut header, format!("app/{path}"), content.as_bytes()).expect("a file");
+                    archive
+                        .append_data(&mut header, format!("app/{path}"), content.as_bytes())
+                        .expect("a file");
                 }
             }
         }
@@ -309,15 +321,34 @@ mod tests {
     #[test]
     fn copied_files_are_compared_by_content() {
         let found = compared(
-            &[("same.js", "1"), ("other.js", "22"), ("longer.js", "333"), ("link", "-> a"), ("skipped", "x")],
-            &[("same.js", "1"), ("other.js", "23"), ("longer.js", "1"), ("link", "-> b"), ("skipped", "y")],
+            &[
+                ("same.js", "1"),
+                ("other.js", "22"),
+                ("longer.js", "333"),
+                ("link", "-> a"),
+                ("skipped", "x"),
+            ],
+            &[
+                ("same.js", "1"),
+                ("other.js", "23"),
+                ("longer.js", "1"),
+                ("link", "-> b"),
+                ("skipped", "y"),
+            ],
             &["same.js", "other.js", "longer.js", "link"],
         );
         let paths: Vec<&str> = found.differing.iter().map(|one| &*one.path).collect();
         assert_eq!(paths, ["other.js", "longer.js", "link"]);
         assert_eq!(found.differing_count, 3);
         let other = &found.differing[0];
-        assert_eq!((other.in_image.size, other.in_image.mode, other.in_image.content.len()), (2, 0o644, 64));
+        assert_eq!(
+            (
+                other.in_image.size,
+                other.in_image.mode,
+                other.in_image.content.len()
+            ),
+            (2, 0o644, 64)
+        );
         assert!(found.own.is_empty());
         assert_eq!(found.present.len(), 5);
     }
@@ -333,7 +364,11 @@ mod tests {
                 ("node_modules/b/index.js", "1"),
                 ("version", "1"),
             ],
-            &[("src/a.js", "1"), ("node_modules/a/index.js", "2"), ("src/generated/x.js", "1")],
+            &[
+                ("src/a.js", "1"),
+                ("node_modules/a/index.js", "2"),
+                ("src/generated/x.js", "1"),
+            ],
             &["src/a.js"],
         );
         let told: Vec<_> = found
@@ -343,9 +378,16 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [("node_modules", 2, 1, 1), ("src/generated", 2, 1, 0), ("version", 1, 1, 0)]
+            [
+                ("node_modules", 2, 1, 1),
+                ("src/generated", 2, 1, 0),
+                ("version", 1, 1, 0)
+            ]
         );
-        assert_eq!(found.own["node_modules"].examples, ["node_modules/b/index.js"]);
+        assert_eq!(
+            found.own["node_modules"].examples,
+            ["node_modules/b/index.js"]
+        );
     }
 
     #[test]
@@ -357,7 +399,9 @@ mod tests {
         header.set_size(4);
         header.set_mode(0o644);
         let mut archive = tar::Builder::new(Vec::new());
-        archive.append_data(&mut header, "nginx.conf", &b"its!"[..]).expect("a file");
+        archive
+            .append_data(&mut header, "nginx.conf", &b"its!"[..])
+            .expect("a file");
         let archive = archive.into_inner().expect("an archive");
         let copied = HashSet::new();
         let ground = Ground {
@@ -379,7 +423,9 @@ mod tests {
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
         let mut archive = tar::Builder::new(Vec::new());
-        archive.append_link(&mut header, "html", "../srv").expect("a link");
+        archive
+            .append_link(&mut header, "html", "../srv")
+            .expect("a link");
         let archive = archive.into_inner().expect("an archive");
         let copied = HashSet::new();
         let ground = Ground {
@@ -388,7 +434,9 @@ mod tests {
             copied: &copied,
             skipped: &|_| false,
         };
-        assert!(matches!(compare(&archive[..], &ground), Ok(Outcome::Link(to)) if to == "/var/www/../srv"));
+        assert!(
+            matches!(compare(&archive[..], &ground), Ok(Outcome::Link(to)) if to == "/var/www/../srv")
+        );
     }
 
     #[test]

@@ -90,7 +90,10 @@ pub fn never_needed(path: &str) -> bool {
 /// True for packages that are installed for the machine they are on: an image installs its own.
 pub fn is_package(path: &str) -> bool {
     path.split('/').any(|part| {
-        matches!(part, "node_modules" | "bower_components" | ".venv" | "venv" | "site-packages")
+        matches!(
+            part,
+            "node_modules" | "bower_components" | ".venv" | "venv" | "site-packages"
+        )
     })
 }
 
@@ -136,7 +139,8 @@ pub fn is_manifest(path: &str) -> bool {
 /// True for the lock file of a package manager, which an installation writes anew.
 pub fn is_lock_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    is_manifest(path) && (name.contains("lock") || name == "go.sum" || name == "npm-shrinkwrap.json")
+    is_manifest(path)
+        && (name.contains("lock") || name == "go.sum" || name == "npm-shrinkwrap.json")
 }
 
 /// Reduces files to the topmost directories of which nothing is `present`.

@@ -33,21 +33,25 @@ pub struct Shown {
 /// Everything of the host that dev shows in the containers of `service`: bind mounts, and configs and secrets that are
 /// files. A config or secret that production takes from elsewhere is none: somebody has thought of it.
 pub fn shown(service: &Service, in_production: Option<&Service>) -> Vec<Shown> {
-    let binds = service.volumes.iter().filter_map(|mount| match &mount.kind {
-        MountKind::Bind { source, .. } => Some(Shown {
-            source: source.clone(),
-            target: mount.target.clone(),
-            read_only: mount.read_only,
-            via: Via::Bind,
-            place: mount.place.clone(),
-        }),
-        _ => None,
-    });
+    let binds = service
+        .volumes
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source, .. } => Some(Shown {
+                source: source.clone(),
+                target: mount.target.clone(),
+                read_only: mount.read_only,
+                via: Via::Bind,
+                place: mount.place.clone(),
+            }),
+            _ => None,
+        });
     let files = service.files.iter().filter_map(|file| {
         let FileSource::File(source) = &file.source else {
             return None;
         };
-        let same = |other: &&crate::app::FileMount| other.kind == file.kind && other.target == file.target;
+        let same =
+            |other: &&crate::app::FileMount| other.kind == file.kind && other.target == file.target;
         let kept = in_production.and_then(|service| service.files.iter().find(same))?;
         matches!(kept.source, FileSource::File(_)).then(|| Shown {
             source: source.clone(),
@@ -79,7 +83,12 @@ pub struct Comparing<'a> {
 
 impl<'a> Comparing<'a> {
     /// Follows the build of `service`.
-    pub fn of(app: &'a App, service: &'a Service, image: &'a Source, own: &'a [(&'a Path, &'a str)]) -> Self {
+    pub fn of(
+        app: &'a App,
+        service: &'a Service,
+        image: &'a Source,
+        own: &'a [(&'a Path, &'a str)],
+    ) -> Self {
         let built = image.built.as_ref().zip(service.build.as_ref());
         Self {
             app,
@@ -137,7 +146,11 @@ impl<'a> Comparing<'a> {
         let mut beside = beside.filter(|(_, above)| above.components().count() > 2);
         let found = beside.find_map(|(steps, above)| {
             let rest = path.strip_prefix(above).ok()?;
-            Some(format!("{}{}", "../".repeat(steps + 1), rest.to_string_lossy()))
+            Some(format!(
+                "{}{}",
+                "../".repeat(steps + 1),
+                rest.to_string_lossy()
+            ))
         });
         found.unwrap_or_else(|| path.to_string_lossy().into_owned())
     }
@@ -161,11 +174,18 @@ impl<'a> Comparing<'a> {
     pub fn names(&self, shown: &Shown) -> Vec<String> {
         if shown.source.is_file() {
             let name = shown.source.file_name();
-            return name.map(|name| name.to_string_lossy().into_owned()).into_iter().collect();
+            return name
+                .map(|name| name.to_string_lossy().into_owned())
+                .into_iter()
+                .collect();
         }
         let files = files_below(&shown.source);
-        let below = files.iter().filter_map(|file| file.strip_prefix(&shown.source).ok());
-        below.map(|path| path.to_string_lossy().into_owned()).collect()
+        let below = files
+            .iter()
+            .filter_map(|file| file.strip_prefix(&shown.source).ok());
+        below
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Whether the mount holds what a run writes; `names` are its files.
@@ -197,7 +217,12 @@ impl<'a> Comparing<'a> {
     }
 
     /// A mount of which no image has anything: there is no build, or it holds keys.
-    fn without_build(&self, shown: &Shown, mut seen: MountSeen, checkout: &mut Checkout) -> Option<MountSeen> {
+    fn without_build(
+        &self,
+        shown: &Shown,
+        mut seen: MountSeen,
+        checkout: &mut Checkout,
+    ) -> Option<MountSeen> {
         seen.without_build = self.image.origin != ImageOrigin::Built;
         if let (true, Some(stock)) = (seen.without_build, &self.service.image) {
             seen.image.clone_from(&stock.value);
@@ -206,7 +231,10 @@ impl<'a> Comparing<'a> {
         if self.is_run_time(shown, &names, checkout) {
             return None;
         }
-        let real: Vec<String> = names.into_iter().filter(|name| !is_placeholder(name)).collect();
+        let real: Vec<String> = names
+            .into_iter()
+            .filter(|name| !is_placeholder(name))
+            .collect();
         seen.files = real.len();
         seen.brings = real.into_iter().take(MountSeen::KEPT).collect();
         let reason = match seen.without_build {
@@ -252,7 +280,13 @@ impl<'a> Comparing<'a> {
     }
 
     /// Writes down what the image lacks.
-    pub fn tell_missing(&self, seen: &mut MountSeen, shown: &Shown, absent: Vec<Candidate>, checkout: &mut Checkout) {
+    pub fn tell_missing(
+        &self,
+        seen: &mut MountSeen,
+        shown: &Shown,
+        absent: Vec<Candidate>,
+        checkout: &mut Checkout,
+    ) {
         seen.missing_count = absent.len();
         let kept = absent.into_iter().take(MountSeen::KEPT);
         seen.missing = kept
@@ -274,7 +308,12 @@ impl<'a> Comparing<'a> {
             .collect();
     }
 
-    fn tell_differing(&self, seen: &mut MountSeen, shown: &Shown, differing: Vec<(String, String)>) {
+    fn tell_differing(
+        &self,
+        seen: &mut MountSeen,
+        shown: &Shown,
+        differing: Vec<(String, String)>,
+    ) {
         let worth = |(path, _): &(String, String)| !is_lock_file(path) && !is_package(path);
         let all: Vec<(String, String)> = differing.into_iter().filter(worth).collect();
         seen.differing_count = all.len();

@@ -5,30 +5,89 @@ use std::path::Path;
 
 /// Names of folders that an app fills while it runs. `data` is not among them: many apps keep seeds there.
 const RUN_TIME_NAMES: &[&str] = &[
-    "logs", "log", "tmp", "temp", "cache", ".cache", "uploads", "upload", "backup", "backups", "dumps", "pgdata",
+    "logs",
+    "log",
+    "tmp",
+    "temp",
+    "cache",
+    ".cache",
+    "uploads",
+    "upload",
+    "backup",
+    "backups",
+    "dumps",
+    "pgdata",
     "node_modules",
 ];
 
 /// Places where well-known servers keep what they write; what is mounted at or below one is data.
 const DATA_BELOW: &[&str] = &[
-    "/var/lib/mysql", "/var/lib/postgresql", "/data/db", "/data/configdb", "/var/lib/mongodb", "/var/lib/redis",
-    "/var/lib/rabbitmq/mnesia", "/usr/share/elasticsearch/data", "/var/lib/clickhouse", "/var/lib/influxdb",
-    "/var/lib/cassandra", "/var/lib/docker", "/var/log", "/var/cache", "/var/tmp", "/var/run", "/var/spool",
-    "/bitnami", "/var/jenkins_home", "/opt/sonarqube/data", "/var/opt/mssql", "/opt/oracle/oradata", "/root/.cache",
-    "/etc/letsencrypt/live", "/etc/letsencrypt/archive",
+    "/var/lib/mysql",
+    "/var/lib/postgresql",
+    "/data/db",
+    "/data/configdb",
+    "/var/lib/mongodb",
+    "/var/lib/redis",
+    "/var/lib/rabbitmq/mnesia",
+    "/usr/share/elasticsearch/data",
+    "/var/lib/clickhouse",
+    "/var/lib/influxdb",
+    "/var/lib/cassandra",
+    "/var/lib/docker",
+    "/var/log",
+    "/var/cache",
+    "/var/tmp",
+    "/var/run",
+    "/var/spool",
+    "/bitnami",
+    "/var/jenkins_home",
+    "/opt/sonarqube/data",
+    "/var/opt/mssql",
+    "/opt/oracle/oradata",
+    "/root/.cache",
+    "/etc/letsencrypt/live",
+    "/etc/letsencrypt/archive",
 ];
 
 /// The same, but what is mounted below one can be the app's own: dashboards below Grafana's data, for example.
 const DATA_AT: &[&str] = &[
-    "/data", "/prometheus", "/var/lib/grafana", "/var/lib/rabbitmq", "/minio", "/meilisearch/meili_data", "/qdrant/storage",
-    "/var/lib/weaviate", "/loki", "/alertmanager", "/home/node/.n8n", "/etc/letsencrypt", "/var/www/certbot",
+    "/data",
+    "/prometheus",
+    "/var/lib/grafana",
+    "/var/lib/rabbitmq",
+    "/minio",
+    "/meilisearch/meili_data",
+    "/qdrant/storage",
+    "/var/lib/weaviate",
+    "/loki",
+    "/alertmanager",
+    "/home/node/.n8n",
+    "/etc/letsencrypt",
+    "/var/www/certbot",
     "/tmp",
 ];
 
 /// Endings of files that servers write and nobody edits.
 const DATA_ENDINGS: &[&str] = &[
-    ".sqlite", ".sqlite3", ".db", ".rdb", ".aof", ".ibd", ".wt", ".log", ".pid", ".lock", ".bson", ".dump",
-    ".sqlite3-wal", ".sqlite3-shm", ".db-wal", ".db-shm", ".sock", ".frm", ".mdb",
+    ".sqlite",
+    ".sqlite3",
+    ".db",
+    ".rdb",
+    ".aof",
+    ".ibd",
+    ".wt",
+    ".log",
+    ".pid",
+    ".lock",
+    ".bson",
+    ".dump",
+    ".sqlite3-wal",
+    ".sqlite3-shm",
+    ".db-wal",
+    ".db-shm",
+    ".sock",
+    ".frm",
+    ".mdb",
 ];
 
 /// True for a file that only keeps its folder in version control.
@@ -36,7 +95,14 @@ pub fn is_placeholder(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     matches!(
         name,
-        ".gitkeep" | ".keep" | ".gitignore" | ".gitattributes" | ".placeholder" | ".empty" | ".DS_Store" | ".dockerignore"
+        ".gitkeep"
+            | ".keep"
+            | ".gitignore"
+            | ".gitattributes"
+            | ".placeholder"
+            | ".empty"
+            | ".DS_Store"
+            | ".dockerignore"
     )
 }
 
@@ -59,18 +125,27 @@ pub fn is_run_time(
     if files.peek().is_none() {
         return true;
     }
-    let name = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
+    let name = source
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(source);
     let name = name.trim_start_matches(['.', '_']).to_lowercase();
     let named = |names: &[&str]| {
         names.iter().any(|known| {
-            name == *known || name.ends_with(&format!("-{known}")) || name.ends_with(&format!("_{known}"))
+            name == *known
+                || name.ends_with(&format!("-{known}"))
+                || name.ends_with(&format!("_{known}"))
         })
     };
     if named(RUN_TIME_NAMES) && !read_only {
         return true;
     }
     // A build result that is served is the app's own, although git ignores it.
-    let is_data = DATA_AT.contains(&target) || named(&["data", "db", "database", "storage", "media", "volume", "volumes"]);
+    let is_data = DATA_AT.contains(&target)
+        || named(&[
+            "data", "db", "database", "storage", "media", "volume", "volumes",
+        ]);
     if is_data && !read_only && all_ignored_by_git {
         return true;
     }
@@ -83,19 +158,35 @@ pub fn is_run_time(
 
 /// Whether a file or folder is a key, a password file, or where tools keep them. A certificate alone is public.
 pub fn holds_credentials(path: &str) -> bool {
-    const PARTS: &[&str] = &[
-        ".aws", ".azure", ".gnupg", ".kube", ".ssh",
-    ];
+    const PARTS: &[&str] = &[".aws", ".azure", ".gnupg", ".kube", ".ssh"];
     const NAMES: &[&str] = &[
-        ".netrc", ".npmrc", ".pypirc", ".pgpass", ".htpasswd", "htpasswd", "credentials.json", "credentials",
-        "kubeconfig", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "acme.json", "private.key",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".pgpass",
+        ".htpasswd",
+        "htpasswd",
+        "credentials.json",
+        "credentials",
+        "kubeconfig",
+        "id_rsa",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
+        "acme.json",
+        "private.key",
     ];
     const ENDINGS: &[&str] = &[".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk"];
     let lower = path.to_lowercase();
     let name = lower.rsplit('/').next().unwrap_or(&lower);
     let key_in_pem = name.ends_with(".pem")
-        && !["cert", "chain", "ca", "dhparam", "public", "pub"].iter().any(|public| name.contains(public));
-    let account = name.ends_with(".json") && (name.contains("service-account") || name.contains("serviceaccount") || name.contains("service_account"));
+        && !["cert", "chain", "ca", "dhparam", "public", "pub"]
+            .iter()
+            .any(|public| name.contains(public));
+    let account = name.ends_with(".json")
+        && (name.contains("service-account")
+            || name.contains("serviceaccount")
+            || name.contains("service_account"));
     lower.split('/').any(|part| PARTS.contains(&part))
         || NAMES.contains(&name)
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -126,7 +217,12 @@ mod tests {
     fn what_a_run_writes_is_told_from_what_the_app_is_made_of() {
         for (source, target, files, ignored) in [
             ("data", "/var/lib/mysql", &["ibdata1"][..], false),
-            ("pg", "/var/lib/postgresql/data/pgdata", &["PG_VERSION"], false),
+            (
+                "pg",
+                "/var/lib/postgresql/data/pgdata",
+                &["PG_VERSION"],
+                false,
+            ),
             ("uploads", "/app/uploads", &["a.png"], false),
             ("app_logs", "/app/logs", &["a.txt"], false),
             ("empty", "/app/empty", &[".gitkeep"], false),
@@ -134,31 +230,58 @@ mod tests {
             ("data", "/data", &["a.json"], true),
             ("state", "/app/state", &["app.sqlite3"], false),
         ] {
-            assert!(run_time(source, target, files, ignored), "{source} {target}");
+            assert!(
+                run_time(source, target, files, ignored),
+                "{source} {target}"
+            );
         }
         for (source, target, files, ignored) in [
             ("data", "/app/data", &["cities.json"][..], false),
             ("initdb", "/docker-entrypoint-initdb.d", &["01.sql"], false),
-            ("dashboards", "/var/lib/grafana/dashboards", &["a.json"], false),
+            (
+                "dashboards",
+                "/var/lib/grafana/dashboards",
+                &["a.json"],
+                false,
+            ),
             ("dist", "/usr/share/nginx/html", &["index.html"], true),
             ("src", "/app/src", &["a.log", "a.js"], false),
         ] {
-            assert!(!run_time(source, target, files, ignored), "{source} {target}");
+            assert!(
+                !run_time(source, target, files, ignored),
+                "{source} {target}"
+            );
         }
         let files = ["a.txt".to_owned()];
-        assert!(!is_run_time("logs", "/app/logs", true, &files, false), "read-only");
+        assert!(
+            !is_run_time("logs", "/app/logs", true, &files, false),
+            "read-only"
+        );
     }
 
     #[test]
     fn keys_are_told_from_certificates_and_settings() {
         for path in [
-            "/home/me/.aws", "certs/server.key", "certs/privkey.pem", ".ssh/id_rsa", ".env", "web/.env.local",
-            "gcp-service-account.json", "nginx/.htpasswd",
+            "/home/me/.aws",
+            "certs/server.key",
+            "certs/privkey.pem",
+            ".ssh/id_rsa",
+            ".env",
+            "web/.env.local",
+            "gcp-service-account.json",
+            "nginx/.htpasswd",
         ] {
             assert!(holds_credentials(path), "{path}");
         }
         for path in [
-            "certs/fullchain.pem", ".docker/nginx.conf", "certs/ca.pem", "server.crt", ".env.example", "app.json", "src/keys.js", "nginx.conf",
+            "certs/fullchain.pem",
+            ".docker/nginx.conf",
+            "certs/ca.pem",
+            "server.crt",
+            ".env.example",
+            "app.json",
+            "src/keys.js",
+            "nginx.conf",
         ] {
             assert!(!holds_credentials(path), "{path}");
         }

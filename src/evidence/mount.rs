@@ -130,8 +130,10 @@ pub enum Cause {
     Ignored,
     /// A pattern of the ignore file that stands for everything, such as `*`.
     IgnoredWithAll,
-    /// It is in a stage that the image takes nothing of.
+    /// It is in a stage that is not built for this image.
     OtherStage,
+    /// It is in a stage that is built for this image, which takes only what is made there.
+    StageOfBuild,
     /// Another file took its place.
     Replaced,
     /// It lies outside of the build context.

@@ -1,4 +1,10 @@
 //! What the image is and lacks.
 
+pub mod code_only_by_mount;
+mod content;
+pub mod differs_from_image;
 pub mod environment_missing;
+pub mod hidden_by_mount;
 pub mod missing_from_image;
+#[cfg(test)]
+mod testing;
