@@ -5,7 +5,7 @@
 //! | `envsim.project` | the Compose project |
 //! | `envsim.mode` | `dev`, `prod-check` or `compare` (the dev run beside a prod-check) |
 //! | `envsim.service` | the service, on containers and images |
-//! | `envsim.role` | `service`, `pre-start`, `holder`, `stand-in`, `forward`, `listeners`, `network`, `volume`, `image`, `agent` |
+//! | `envsim.role` | `service`, `pre-start`, `holder`, `stand-in`, `forward`, `listeners`, `network`, `volume`, `image`, `look`, `agent` |
 //! | `envsim.task` | the task's id, on everything of one task |
 //! | `envsim.volume` | the key in the Compose file, on named volumes of the dev run |
 //! | `envsim.owner` | `HOST:PID` of the envsim that made it, so that a crashed run is told from a live one |

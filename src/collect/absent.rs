@@ -2,7 +2,7 @@
 //! place it has others.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files::files_below;
 use super::missing::{is_manifest, is_package, never_needed, topmost};
@@ -29,7 +29,10 @@ impl<'a> Built<'a> {
     /// Follows the instructions; none when they cannot be followed, which is told elsewhere.
     pub fn of(input: &'a BuildInput, context: &'a Path) -> Option<Self> {
         let copies = copied::copied(&input.resolved, &input.listing.files()).ok()?;
-        let made = made::made(&input.resolved, &copies);
+        let mut made = made::made(&input.resolved, &copies);
+        if installs_elsewhere(input, context) {
+            made.retain(|made| !made.path.ends_with("/node_modules"));
+        }
         Some(Self {
             input,
             context,
@@ -44,6 +47,24 @@ impl<'a> Built<'a> {
             .iter()
             .any(|made| Path::new(path).starts_with(&made.path))
     }
+}
+
+/// Whether yarn is told to put packages elsewhere than into `node_modules` (`--modules-folder` in a `.yarnrc`), or to
+/// make no such directory at all, as is the default of those versions that have a `.yarnrc.yml` (Plug'n'Play).
+fn installs_elsewhere(input: &BuildInput, context: &Path) -> bool {
+    let mut settings = input.listing.entries.iter().filter(|entry| {
+        let name = entry.path.rsplit('/').next().unwrap_or(&entry.path);
+        matches!(name, ".yarnrc" | ".yarnrc.yml") && !is_package(&entry.path)
+    });
+    settings.any(|entry| {
+        let text = std::fs::read_to_string(context.join(&entry.path)).unwrap_or_default();
+        match entry.path.ends_with(".yml") {
+            true => {
+                !text.contains("nodeLinker: node-modules") && !text.contains("nodeLinker: pnpm")
+            }
+            false => text.contains("--modules-folder"),
+        }
+    })
 }
 
 /// A path that the image lacks, relative to the mount (empty for all of it).
@@ -146,12 +167,19 @@ impl Look<'_> {
         }
         absent.retain(|path| !self.is_no_loss(path));
         let ignored = self.ignored().filter(|path| !self.is_no_loss(path));
-        let tops = topmost(&absent, &there).into_iter().chain(ignored);
-        found.absent = tops.filter_map(|path| self.candidate(&path)).collect();
+        let tops: Vec<String> = topmost(&absent, &there)
+            .into_iter()
+            .chain(ignored)
+            .collect();
+        found.absent = tops
+            .iter()
+            .filter_map(|path| self.candidate(path))
+            .collect();
         let nothing = !there
             .iter()
             .any(|path| !is_manifest(path) && !never_needed(path));
-        if nothing && found.absent.len() > 1 {
+        // Where a part of it went into a program, the image has it all the same.
+        if nothing && !tops.is_empty() && found.absent.len() == tops.len() {
             found.absent = vec![together(&found.absent)];
         }
         found
@@ -182,7 +210,8 @@ impl Look<'_> {
         // An empty directory is no loss.
         ignored.filter(|path| {
             let on_disk = self.ground.source.join(path);
-            !on_disk.is_dir() || !files_below(&on_disk).is_empty()
+            let holds = |file: &PathBuf| !is_placeholder(&file.to_string_lossy());
+            !on_disk.is_dir() || files_below(&on_disk).iter().any(holds)
         })
     }
 

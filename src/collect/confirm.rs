@@ -23,7 +23,14 @@ use crate::run::image::{Image, Source};
 const LINKS: usize = 8;
 
 /// Why an image could not be read.
-struct Unread(String);
+#[derive(Debug)]
+pub struct Unread(String);
+
+impl std::fmt::Display for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Unread {
     fn of(error: impl std::fmt::Display) -> Self {
@@ -54,7 +61,7 @@ pub async fn confirm(
         tokio::select! {
             done = asking => match done {
                 Ok(mounts) => (mounts, None),
-                Err(error) => (untouched, Some(format!("the image of `{name}` could not be looked into: {}", error.0))),
+                Err(error) => (untouched, Some(format!("the image of `{name}` could not be looked into: {error}"))),
             },
             () = session.cancel.wait() => (untouched, None),
         }
@@ -197,8 +204,12 @@ impl Task {
     }
 }
 
-/// What the image of `container` has at the mount's place; none when it has nothing there.
-async fn files(
+/// What the image of `container` has at the mount's place; none when it has nothing there. `copied` are the absolute
+/// paths that a COPY of the context filled.
+///
+/// # Errors
+/// An engine that fails, an archive that breaks off.
+pub async fn files(
     engine: &Engine,
     container: &str,
     shown: &Shown,

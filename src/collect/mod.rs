@@ -4,7 +4,7 @@
 mod absent;
 mod apply;
 mod checkout;
-mod confirm;
+pub mod confirm;
 pub mod dev_run;
 mod env_files;
 pub mod files;

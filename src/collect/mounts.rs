@@ -360,11 +360,20 @@ impl<'a> Comparing<'a> {
                 return Some((words.place.clone(), mask(&text).into_owned()));
             }
         }
-        // What reads `.env` mostly does not say its name.
+        // What reads `.env` mostly does not say its name; scripts that do are those of development.
         let loaded = is_env_file(&name).then_some("dotenv");
+        let is_code = |file: &Path| {
+            let ending = file.extension().and_then(|ending| ending.to_str());
+            ending.is_some_and(|ending| {
+                matches!(
+                    ending,
+                    "js" | "mjs" | "cjs" | "ts" | "py" | "rb" | "php" | "go"
+                )
+            })
+        };
         self.own
             .iter()
-            .filter(|(file, _)| *file != path)
+            .filter(|(file, _)| *file != path && (loaded.is_none() || is_code(file)))
             .find_map(|(file, text)| {
                 let at = named(text, &name).or_else(|| text.find(loaded?))?;
                 let length = match text[at..].starts_with(&*name) {

@@ -106,6 +106,12 @@ pub fn is_placeholder(path: &str) -> bool {
     )
 }
 
+/// True for a file that only tells people what a folder is for.
+fn is_readme(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    !path.contains('/') && (lower.starts_with("readme") || lower.starts_with("license"))
+}
+
 /// Whether a mounted folder holds what a run writes. `source` is its path on the host, `files` are the files in it
 /// (relative), `all_ignored_by_git` says that a clean checkout has none of them.
 pub fn is_run_time(
@@ -120,7 +126,7 @@ pub fn is_run_time(
     if DATA_BELOW.iter().any(|data| place.starts_with(data)) {
         return true;
     }
-    let real = |file: &&String| !is_placeholder(file);
+    let real = |file: &&String| !is_placeholder(file) && !is_readme(file);
     let mut files = files.iter().filter(real).peekable();
     if files.peek().is_none() {
         return true;
@@ -226,6 +232,7 @@ mod tests {
             ("uploads", "/app/uploads", &["a.png"], false),
             ("app_logs", "/app/logs", &["a.txt"], false),
             ("empty", "/app/empty", &[".gitkeep"], false),
+            ("src", "/var/www/html", &["README.md"], false),
             ("anything", "/x", &[], false),
             ("data", "/data", &["a.json"], true),
             ("state", "/app/state", &["app.sqlite3"], false),

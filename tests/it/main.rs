@@ -6,6 +6,7 @@
 mod bad_input;
 mod bad_run;
 mod config;
+mod context;
 mod dev;
 mod dev_order;
 mod dev_watch;

@@ -82,6 +82,10 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    missing_from_image: "E001-missing-from-image",
+    differs_from_image: "E002-differs-from-image",
+    hidden_by_mount: "E003-hidden-by-mount",
+    code_only_by_mount: "E004-code-only-by-mount",
     port_clash: "T001-port-clash",
 }
 

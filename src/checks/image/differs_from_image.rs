@@ -1,5 +1,6 @@
 //! E002 `differs-from-image`.
 
+use super::merge::merge;
 use crate::checks::rule;
 use crate::evidence::{DifferingFile, Evidence, MountSeen};
 use crate::finding::Finding;
@@ -61,7 +62,7 @@ const PROVED: usize = 8;
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mounts = evidence.mounts.iter().filter(|mount| !mount.without_build);
-    mounts.filter_map(of_mount).collect()
+    merge(mounts.filter_map(of_mount).collect())
 }
 
 fn of_mount(mount: &MountSeen) -> Option<Finding> {

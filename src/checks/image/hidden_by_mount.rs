@@ -1,5 +1,6 @@
 //! E003 `hidden-by-mount`.
 
+use super::merge::merge;
 use crate::app::Service;
 use crate::checks::rule;
 use crate::evidence::{Evidence, HiddenPath, MountSeen};
@@ -66,15 +67,13 @@ const PROVED: usize = 8;
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let mounts = evidence.mounts.iter().filter(|mount| !mount.without_build);
-    mounts
-        .filter_map(|mount| {
-            let service = evidence.dev.services.get(&mount.service);
-            let hidden = mount.hidden.iter();
-            let hidden: Vec<&HiddenPath> =
-                hidden.filter(|hidden| matters(hidden, service)).collect();
-            finding(mount, &hidden)
-        })
-        .collect()
+    let findings = mounts.filter_map(|mount| {
+        let service = evidence.dev.services.get(&mount.service);
+        let hidden = mount.hidden.iter();
+        let hidden: Vec<&HiddenPath> = hidden.filter(|hidden| matters(hidden, service)).collect();
+        finding(mount, &hidden)
+    });
+    merge(findings.collect())
 }
 
 /// Whether dev would run what is hidden. Packages count always; a build result only where dev starts the

@@ -1,5 +1,6 @@
 //! E001 `missing-from-image`.
 
+use super::merge::merge;
 use crate::checks::rule;
 use crate::evidence::{Cause, Evidence, MissingFile, MountSeen, Via};
 use crate::finding::{Finding, Severity};
@@ -77,7 +78,7 @@ rule! {
 }
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
-    evidence.mounts.iter().flat_map(of_mount).collect()
+    merge(evidence.mounts.iter().flat_map(of_mount).collect())
 }
 
 fn of_mount(mount: &MountSeen) -> Vec<Finding> {

@@ -5,6 +5,7 @@ mod content;
 pub mod differs_from_image;
 pub mod environment_missing;
 pub mod hidden_by_mount;
+mod merge;
 pub mod missing_from_image;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,8 @@
 //! What is in the engine, seen through envsim's own client.
 
-use envsim::engine::{ContainerState, Engine, ExecSpec, ListedContainer};
+use std::collections::BTreeSet;
+
+use envsim::engine::{ContainerSpec, ContainerState, Engine, ExecSpec, ListedContainer};
 use envsim::labels;
 use tokio::runtime::Runtime;
 
@@ -72,6 +74,39 @@ impl Eye {
         (result.exit_code, result.stdout_text())
     }
 
+    /// Absolute paths of the files and links that an image has below a directory. The container that is made for it
+    /// belongs to `project`.
+    pub fn files_of_image(&self, project: &str, image: &str, directory: &str) -> BTreeSet<String> {
+        let labels = [(labels::PROJECT, project), (labels::MODE, "prod-check")];
+        let spec = ContainerSpec {
+            image: image.to_owned(),
+            command: Some(vec!["never".to_owned()]),
+            labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            ..ContainerSpec::default()
+        };
+        let reading = async {
+            let id = self
+                .engine
+                .create_container(&spec)
+                .await
+                .expect("a container");
+            let archive = self.engine.open_archive(&id, directory).await;
+            let archive = archive.expect("an archive").expect("the directory");
+            let read = tokio::task::spawn_blocking(move || paths(archive));
+            let paths = read.await.expect("the archive is read");
+            self.engine
+                .remove_container(&id, true, true)
+                .await
+                .expect("it is removed");
+            paths
+        };
+        let parent = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let paths = self.runtime.block_on(reading).into_iter();
+        paths.map(|path| format!("{parent}/{path}")).collect()
+    }
+
     /// Names of the volumes of `project`.
     pub fn volumes(&self, project: &str) -> Vec<String> {
         let found = self
@@ -127,4 +162,15 @@ impl Eye {
         );
         all
     }
+}
+
+/// Paths of all entries that are no directories.
+fn paths(archive: impl std::io::Read) -> Vec<String> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().expect("entries");
+    let entries = entries.map(|entry| entry.expect("an entry"));
+    entries
+        .filter(|entry| !entry.header().entry_type().is_dir())
+        .map(|entry| entry.path().expect("a path").display().to_string())
+        .collect()
 }
