@@ -73,6 +73,8 @@ pub struct Candidate {
     pub path: String,
     pub cause: Cause,
     pub reason: String,
+    /// The image has nothing else of the mount either.
+    pub nothing_else: bool,
 }
 
 /// What the files say of one mount.
@@ -179,8 +181,12 @@ impl Look<'_> {
             .iter()
             .any(|path| !is_manifest(path) && !never_needed(path));
         // Where a part of it went into a program, the image has it all the same.
-        if nothing && !tops.is_empty() && found.absent.len() == tops.len() {
-            found.absent = vec![together(&found.absent)];
+        if nothing && found.absent.len() == tops.len() {
+            match found.absent.as_mut_slice() {
+                [] => {}
+                [one] => one.nothing_else = true,
+                all => found.absent = vec![together(all)],
+            }
         }
         found
     }
@@ -286,6 +292,7 @@ impl Look<'_> {
                 path: path.to_owned(),
                 cause: Cause::OutsideContext,
                 reason: reason.to_owned(),
+                nothing_else: false,
             });
         };
         let built = self.built;
@@ -309,6 +316,7 @@ impl Look<'_> {
             path: path.to_owned(),
             cause,
             reason,
+            nothing_else: false,
         })
     }
 }
@@ -368,6 +376,7 @@ fn together(all: &[Candidate]) -> Candidate {
         path: String::new(),
         cause: all[0].cause,
         reason: told.collect::<Vec<_>>().join("; "),
+        nothing_else: true,
     }
 }
 

@@ -117,6 +117,7 @@ impl Looked<'_> {
                 .into_iter()
                 .map(|path| Candidate {
                     path,
+                    nothing_else: false,
                     ..one.clone()
                 })
                 .collect(),
@@ -182,6 +183,7 @@ impl Looked<'_> {
             let line = lines.iter().find(inside).map_or(0, |(_, line)| *line);
             Candidate {
                 cause: Cause::Removed,
+                nothing_else: false,
                 reason: format!(
                     "line {line} of {} copies it, and a later step removes or moves it",
                     built.input.shown

@@ -33,19 +33,28 @@ pub struct Shown {
 /// Everything of the host that dev shows in the containers of `service`: bind mounts, and configs and secrets that are
 /// files. A config or secret that production takes from elsewhere is none: somebody has thought of it.
 pub fn shown(service: &Service, in_production: Option<&Service>) -> Vec<Shown> {
-    let binds = service
-        .volumes
-        .iter()
-        .filter_map(|mount| match &mount.kind {
-            MountKind::Bind { source, .. } => Some(Shown {
-                source: source.clone(),
-                target: mount.target.clone(),
-                read_only: mount.read_only,
-                via: Via::Bind,
-                place: mount.place.clone(),
-            }),
-            _ => None,
-        });
+    // An image that is built elsewhere is not known here, and a mount over a stock image that only an
+    // override of dev has is none of production's.
+    let is_meant = |mount: &&Mount| match in_production {
+        Some(other) if other.build.is_none() => {
+            let same = |one: &Mount| {
+                one.target == mount.target && matches!(one.kind, MountKind::Bind { .. })
+            };
+            service.build.is_none() && other.volumes.iter().any(same)
+        }
+        _ => true,
+    };
+    let meant = service.volumes.iter().filter(is_meant);
+    let binds = meant.filter_map(|mount| match &mount.kind {
+        MountKind::Bind { source, .. } => Some(Shown {
+            source: source.clone(),
+            target: mount.target.clone(),
+            read_only: mount.read_only,
+            via: Via::Bind,
+            place: mount.place.clone(),
+        }),
+        _ => None,
+    });
     let files = service.files.iter().filter_map(|file| {
         let FileSource::File(source) = &file.source else {
             return None;
@@ -117,10 +126,14 @@ impl<'a> Comparing<'a> {
             Some(_) => return None,
             None => seen.credentials = shown.source.is_file() && holds_credentials(&seen.source),
         }
-        if seen.credentials || self.image.origin != ImageOrigin::Built {
+        if self.image.origin != ImageOrigin::Built {
             return self.without_build(shown, seen, checkout);
         }
         let found = self.from_disk(shown, true)?;
+        if seen.credentials && !(found.absent.is_empty() && found.differing.is_empty()) {
+            return self.without_build(shown, seen, checkout);
+        }
+        seen.credentials = false;
         seen.files = found.files;
         let names = self.names(shown);
         if self.is_run_time(shown, &names, checkout) {
@@ -298,6 +311,7 @@ impl<'a> Comparing<'a> {
                     target: in_container(&shown.target, &one.path),
                     reason: one.reason,
                     cause: one.cause,
+                    nothing_else: one.nothing_else,
                     credentials: holds_credentials(&path),
                     ignored_by_git: by_git.map(|by| by.to_string()),
                     named_in: self.named_in(&on_disk),

@@ -110,6 +110,8 @@ pub struct MissingFile {
     pub cause: Cause,
     /// It holds keys or passwords, which no image may hold.
     pub credentials: bool,
+    /// The image has nothing else of the mount either, but for what package managers read.
+    pub nothing_else: bool,
     /// The line of a `.gitignore` that keeps it out of a clean checkout, in a fragment:
     /// `` `dist/` in .gitignore line 3 ``.
     pub ignored_by_git: Option<String>,

@@ -16,6 +16,7 @@ mod fix;
 mod image;
 mod init;
 mod model;
+mod mounts;
 mod no_engine;
 mod robust;
 mod scenarios;

@@ -119,14 +119,14 @@ fn matters(mount: &MountSeen, file: &MissingFile) -> bool {
     }
     let on_purpose =
         file.ignored_by_git.is_some() || file.credentials || file.cause == Cause::Ignored;
-    match file.target == mount.target {
+    match file.target == mount.target || file.nothing_else {
         true => file.cause != Cause::StageOfBuild,
         false => !on_purpose,
     }
 }
 
 fn is_sure(mount: &MountSeen, file: &MissingFile) -> bool {
-    file.target == mount.target || is_wanted(file)
+    file.target == mount.target || file.nothing_else || is_wanted(file)
 }
 
 /// A stock image: the mount is all there is of it.
@@ -182,6 +182,7 @@ fn secret(mount: &MountSeen) -> Finding {
         .data("path", &**source)
         .data("target", &**target)
         .data("files", mount.files)
+        .data("secret", true)
         .proof(format!(
             "Compose mounts `{source}` at `{target}`; the image does not have it"
         ))
@@ -223,11 +224,12 @@ fn keys(mount: &MountSeen) -> Finding {
         .data("path", &**source)
         .data("target", &**target)
         .data("files", mount.files)
+        .data("secret", true)
         .proof(format!(
             "`{source}` is on this machine alone, and no image may hold it"
         ));
     // A developer's own keys are often there for convenience.
-    if source.starts_with(['/', '.']) && !of_environment {
+    if (source.starts_with('/') || source.starts_with("../")) && !of_environment {
         finding.severity = Severity::Warning;
     }
     finding
@@ -252,6 +254,12 @@ fn one(mount: &MountSeen, file: &MissingFile) -> Finding {
         .proof(format!("{seen}: {}{}", file.reason, by_git(file)));
     if !is_sure(mount, file) || (file.credentials && file.logged.is_none()) {
         finding.severity = Severity::Warning;
+    }
+    if file.credentials {
+        finding = finding.data("secret", true);
+    }
+    if let Some(line) = &file.ignored_by_git {
+        finding = finding.data("ignored_by_git", &**line);
     }
     if let Some((place, text)) = &file.named_in {
         finding = finding.at(place, text).proof(format!("{place} names it"));

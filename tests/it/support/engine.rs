@@ -1,6 +1,7 @@
 //! What is in the engine, seen through envsim's own client.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 
 use envsim::engine::{ContainerSpec, ContainerState, Engine, ExecSpec, ListedContainer};
 use envsim::labels;
@@ -77,6 +78,24 @@ impl Eye {
     /// Absolute paths of the files and links that an image has below a directory. The container that is made for it
     /// belongs to `project`.
     pub fn files_of_image(&self, project: &str, image: &str, directory: &str) -> BTreeSet<String> {
+        let parent = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let files = self.archive_of_image(project, image, directory);
+        let files = files.expect("the directory").into_iter();
+        files.map(|(path, _)| format!("{parent}/{path}")).collect()
+    }
+
+    /// The content of a file of an image; none when it has none.
+    pub fn file_of_image(&self, project: &str, image: &str, path: &str) -> Option<Vec<u8>> {
+        let files = self.archive_of_image(project, image, path)?;
+        files.into_iter().next().map(|(_, content)| content)
+    }
+
+    fn archive_of_image(
+        &self,
+        project: &str,
+        image: &str,
+        path: &str,
+    ) -> Option<Vec<(String, Vec<u8>)>> {
         let labels = [(labels::PROJECT, project), (labels::MODE, "prod-check")];
         let spec = ContainerSpec {
             image: image.to_owned(),
@@ -86,25 +105,28 @@ impl Eye {
                 .into(),
             ..ContainerSpec::default()
         };
-        let reading = async {
+        self.runtime.block_on(async {
             let id = self
                 .engine
                 .create_container(&spec)
                 .await
                 .expect("a container");
-            let archive = self.engine.open_archive(&id, directory).await;
-            let archive = archive.expect("an archive").expect("the directory");
-            let read = tokio::task::spawn_blocking(move || paths(archive));
-            let paths = read.await.expect("the archive is read");
+            let archive = self
+                .engine
+                .open_archive(&id, path)
+                .await
+                .expect("an answer");
+            let read = archive.map(|archive| tokio::task::spawn_blocking(move || files(archive)));
+            let files = match read {
+                Some(read) => Some(read.await.expect("the archive is read")),
+                None => None,
+            };
             self.engine
                 .remove_container(&id, true, true)
                 .await
                 .expect("it is removed");
-            paths
-        };
-        let parent = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let paths = self.runtime.block_on(reading).into_iter();
-        paths.map(|path| format!("{parent}/{path}")).collect()
+            files
+        })
     }
 
     /// Names of the volumes of `project`.
@@ -164,13 +186,19 @@ impl Eye {
     }
 }
 
-/// Paths of all entries that are no directories.
-fn paths(archive: impl std::io::Read) -> Vec<String> {
+/// Path and content of all entries that are no directories.
+fn files(archive: impl std::io::Read) -> Vec<(String, Vec<u8>)> {
     let mut archive = tar::Archive::new(archive);
-    let entries = archive.entries().expect("entries");
-    let entries = entries.map(|entry| entry.expect("an entry"));
-    entries
-        .filter(|entry| !entry.header().entry_type().is_dir())
-        .map(|entry| entry.path().expect("a path").display().to_string())
-        .collect()
+    let mut files = Vec::new();
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        if entry.header().entry_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().expect("a path").display().to_string();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("its content");
+        files.push((path, content));
+    }
+    files
 }
