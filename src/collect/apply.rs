@@ -140,18 +140,17 @@ impl Looked<'_> {
             && self.image.directories.contains(path)
     }
 
-    /// A file that no COPY brings and the image has: with the base image's content it is not the one that dev mounts.
+    /// A file that no COPY brings and the image has: with another content it is not the one that dev mounts.
     fn replaced(&self, mut one: Candidate) -> Option<Candidate> {
         let own = self.image.own.get(&one.path)?;
-        let of_base = match &self.base {
-            Some(base) => base.present.contains(&one.path),
-            None => !self.runs_anything(),
-        };
-        if own.differing == 0 || !of_base {
+        // What a RUN made is another version of the file, which is told as one that differs.
+        let of_run = self.base.as_ref();
+        let of_run = of_run.is_some_and(|base| !base.present.contains(&one.path));
+        if own.differing == 0 || of_run {
             return None;
         }
         one.reason
-            .push_str("; the base image has a file of that name, with another content");
+            .push_str("; the image has another file of that name");
         Some(one)
     }
 
@@ -192,17 +191,6 @@ impl Looked<'_> {
             }
         })
         .collect()
-    }
-
-    /// Whether the Dockerfile has a RUN that can have made files of any name.
-    fn runs_anything(&self) -> bool {
-        let Some(built) = &self.comparing.built else {
-            return true;
-        };
-        let stages = built.input.resolved.reachable();
-        stages
-            .flat_map(|stage| &stage.steps)
-            .any(|step| matches!(step.kind, Kind::Run(_)))
     }
 
     /// How the image came to what is at a path below the mount, in a fragment; none when it is the base image's.

@@ -101,7 +101,7 @@ pub fn is_code(mount: &MountSeen, service: &Service) -> bool {
         let mut all = mount.brings.iter().filter_map(ending);
         all.any(|ending| endings.contains(&&*ending))
     };
-    if in_any(SETTINGS_AT) {
+    if in_any(SETTINGS_AT) || is_check(mount, service) {
         return false;
     }
     if in_any(SERVED) {
@@ -120,6 +120,17 @@ fn is_program(ending: &Option<String>) -> bool {
     ending
         .as_deref()
         .is_none_or(|ending| !SETTINGS.contains(&ending) && !DATA.contains(&ending))
+}
+
+/// Whether the mount is one script that the health check runs, and the service itself does not.
+fn is_check(mount: &MountSeen, service: &Service) -> bool {
+    let name = mount.target.rsplit('/').next().unwrap_or(&mount.target);
+    let names = |words: &[String]| words.iter().any(|word| word.contains(name));
+    let check = service.healthcheck.as_ref();
+    let checked = check.is_some_and(|check| names(&check.test))
+        || name.to_lowercase().contains("healthcheck");
+    let mut commands = service.command.iter().chain(&service.entrypoint);
+    mount.files == 1 && checked && !commands.any(|words| names(&words.value))
 }
 
 /// Whether the service's command names something in the mount, or runs there.
@@ -202,6 +213,11 @@ mod tests {
                 "image: mysql",
                 "/docker-entrypoint-initdb.d",
                 &["01.sql", "02.sh"],
+            ),
+            (
+                "image: worker, healthcheck: {test: [CMD, python, /usr/src/check.py]}",
+                "/usr/src/check.py",
+                &["check.py"],
             ),
             (
                 "image: redis, command: redis-server /redis/redis.conf",
