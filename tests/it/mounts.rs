@@ -139,7 +139,7 @@ fn a_build_result_that_git_ignores_is_named_with_its_line() {
     let report = Report::of(&project.run(&["prod-check", "--static", "--format", "json"]));
     assert_eq!(
         told(&report),
-        ["E001 error dist -> /usr/share/nginx/html"],
+        ["E001 error dist/index.html -> /usr/share/nginx/html/index.html"],
         "{}",
         report.outcome
     );
@@ -167,7 +167,7 @@ fn a_mount_from_outside_of_the_context_is_named_by_the_way_to_it() {
     ]);
     assert_eq!(
         told(&Report::of(&outcome)),
-        ["E001 error ../shared -> /shared"],
+        ["E001 error ../shared/lib.py -> /shared/lib.py"],
         "{outcome}"
     );
 }
@@ -235,8 +235,8 @@ secrets: {password: {file: ./password.txt}}
     assert_eq!(
         told(&report),
         [
-            "E001 error certs/server.key -> /etc/ssl/server.key",
-            "E001 error password.txt -> /run/secrets/password"
+            "E001 error password.txt -> /run/secrets/password",
+            "E001 error certs/server.key -> /etc/ssl/server.key"
         ],
         "{}",
         report.outcome
@@ -304,7 +304,10 @@ services:
     volumes: ['./src:/app/src', './generated:/app/generated']
 ",
         );
-    assert_eq!(found(&project), ["E001 error generated -> /app/generated"]);
+    assert_eq!(
+        found(&project),
+        ["E001 error generated/a.txt -> /app/generated/a.txt"]
+    );
     let report = Report::of(&project.run(&["prod-check", "--no-compare", "--format", "json"]));
     assert_eq!(
         told(&report),
