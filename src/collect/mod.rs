@@ -4,16 +4,20 @@
 mod absent;
 mod apply;
 mod checkout;
+mod command;
 pub mod confirm;
 pub mod dev_run;
+mod dockerfiles;
 mod env_files;
 pub mod files;
 mod hidden;
 pub mod image_files;
 pub mod images;
+mod layers;
 pub mod missing;
 pub mod mounts;
 mod run_time;
+mod secrets;
 pub mod task_run;
 pub mod without_engine;
 
@@ -23,7 +27,7 @@ use crate::app::{App, Probe};
 use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
-use crate::run::probe;
+use crate::run::{agent, probe};
 
 use dev_run::DevSeen;
 use files::Files;
@@ -66,6 +70,21 @@ pub fn evidence(
         .iter()
         .map(|(service, image)| images::seen(service, image))
         .collect();
+    let sources = images.iter().map(|(name, image)| (name, &image.source));
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources);
+    let images = images
+        .iter()
+        .map(|(name, image)| (name, &image.source, Some(&image.info.config)));
+    evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
+    evidence.engine_architecture = agent::ARCH.to_owned();
+    evidence.secrets = seen.secrets.secrets;
+    if !seen.secrets.unread.is_empty() {
+        let reason = format!(
+            "not every image could be looked into: {}",
+            seen.secrets.unread.join("; ")
+        );
+        evidence.lacks(Kind::Layers, reason);
+    }
     evidence.task = Some(seen.task);
     match compared {
         Some(compared) => evidence.dev_listeners = Some(compared.listeners),
@@ -104,6 +123,7 @@ fn probes(
         service: written.service.clone(),
         action: probe::describe(&written.action),
         place: written.place.clone(),
+        inferred: written.inferred,
         dev: in_dev(written),
         prod: in_task.get(index).cloned(),
     })
