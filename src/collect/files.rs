@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::mounts::compare;
-use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
+use super::checkout::Checkout;
+use super::mounts::{self, Comparing};
+use crate::app::{App, Place, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen};
@@ -91,6 +92,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             texts.insert(path.clone(), text);
         }
     }
+    let mut checkout = Checkout::find(&dev.directory);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -102,49 +104,19 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
             .collect();
-        let configs = mounted_configs(service);
-        for mount in service.volumes.iter().chain(&configs) {
-            files
-                .mounts
-                .extend(compare(dev, service, mount, image, &own));
+        let comparing = Comparing::of(dev, service, image, &own);
+        for shown in mounts::shown(service, prod.services.get(&service.name)) {
+            files.mounts.extend(comparing.mount(&shown, &mut checkout));
         }
     }
     let mounted: Vec<MountSeen> = files
         .mounts
         .iter()
-        .filter(|mount| !mount.without_build)
+        .filter(|mount| !mount.without_build && !mount.credentials)
         .cloned()
         .collect();
     scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
     files
-}
-
-/// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of
-/// these: it does not belong into an image.
-fn mounted_configs(service: &Service) -> Vec<Mount> {
-    let configs = service
-        .files
-        .iter()
-        .filter(|file| file.kind == FileKind::Config);
-    configs
-        .filter_map(|file| match &file.source {
-            FileSource::File(source) => Some(Mount {
-                kind: MountKind::Bind {
-                    source: source.clone(),
-                    create: false,
-                },
-                target: file.target.clone(),
-                read_only: true,
-                no_copy: false,
-                subpath: None,
-                propagation: None,
-                selinux: None,
-                recursive: None,
-                place: file.place.clone(),
-            }),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The service names that `text` uses as hosts.
@@ -278,7 +250,7 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
 fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut Vec<HostInFile>) {
     let names = app.host_names();
     for mount in mounts {
-        for missing in &mount.missing {
+        for missing in mount.missing.iter().filter(|missing| !missing.credentials) {
             let path = app.directory.join(&missing.path);
             let files = if path.is_dir() {
                 files_below(&path)

@@ -1,15 +1,22 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod absent;
+mod apply;
+mod checkout;
 mod command;
+pub mod confirm;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;
 pub mod files;
+mod hidden;
+pub mod image_files;
 pub mod images;
 mod layers;
 pub mod missing;
 pub mod mounts;
+mod run_time;
 mod secrets;
 pub mod task_run;
 pub mod without_engine;

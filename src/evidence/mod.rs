@@ -7,6 +7,7 @@ mod dockerfile;
 mod env_file;
 mod file;
 mod image;
+mod mount;
 mod network;
 mod probe;
 mod secret;
@@ -20,8 +21,9 @@ pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, Sourc
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
-pub use file::{HostInFile, MissingFile, MountSeen};
+pub use file::HostInFile;
 pub use image::{ImageOrigin, ImageSeen};
+pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
