@@ -33,6 +33,10 @@ rules:
 bench *arguments:
     ./scripts/bench {{arguments}}
 
+# Scores the rules on a corpus of labelled apps laid out in DIR; more arguments go to the scorer.
+corpus dir *arguments:
+    ./scripts/corpus {{dir}} {{arguments}}
+
 # Builds the documentation of the source code.
 docs:
     cargo doc --no-deps --document-private-items
