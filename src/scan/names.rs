@@ -2,7 +2,30 @@
 
 use regex::Regex;
 
-/// The names to look for, compiled once.
+/// Names that Docker alone gives an address, besides those of services: the developer's machine and
+/// the gateway of Docker's virtual machine ("Explore networking features on Docker Desktop"), their
+/// older spellings, and the DNS server of Docker's own networks ("Networking overview", DNS services).
+pub const DOCKER_HOSTS: &[&str] = &[
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "docker.for.mac.host.internal",
+    "docker.for.mac.localhost",
+    "docker.for.win.host.internal",
+    "docker.for.win.localhost",
+    DOCKER_RESOLVER,
+];
+
+/// The DNS server of Docker's own networks.
+pub(super) const DOCKER_RESOLVER: &str = "127.0.0.11";
+
+/// Whether Docker alone knows this host, in any app.
+pub fn is_docker_host(name: &str) -> bool {
+    DOCKER_HOSTS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The names to look for, compiled once; those of Docker are always among them.
 #[derive(Debug)]
 pub(super) struct Names {
     pattern: Option<Regex>,
@@ -14,6 +37,7 @@ impl Names {
             .iter()
             .map(|name| name.trim())
             .filter(|name| could_be_host(name))
+            .chain(DOCKER_HOSTS.iter().copied())
             .collect();
         // Longest first: an alternation takes its first branch, and `web-db`
         // must not be read as `web` with something after it.
