@@ -19,8 +19,13 @@ pub enum Event {
     /// How the limit of the whole task was set, or why it was not.
     Limits { applied: bool, detail: String },
     /// A DNS question, with how often it was asked so far. Not every repeat is reported: the last
-    /// event for a question carries its number, and the totals are exact after `Stopped`.
-    Lookup { question: Question, count: u64 },
+    /// event for a question carries its number, and the totals are exact after `Stopped`. `first` is
+    /// when it was asked first, in milliseconds since 1970; older agents do not tell.
+    Lookup {
+        question: Question,
+        count: u64,
+        first: Option<u64>,
+    },
     /// A TCP socket in state LISTEN. `address` is in text form; an IPv4 address on an IPv6 socket
     /// is written as IPv4.
     Listener {
@@ -155,7 +160,11 @@ impl Event {
                     .field("detail", detail)
                     .0
             }
-            Self::Lookup { question, count } => encode_lookup(question, *count),
+            Self::Lookup {
+                question,
+                count,
+                first,
+            } => encode_lookup(question, *count, *first),
             Self::Listener {
                 address,
                 port,
@@ -202,7 +211,7 @@ impl Event {
     }
 }
 
-fn encode_lookup(question: &Question, count: u64) -> String {
+fn encode_lookup(question: &Question, count: u64, first: Option<u64>) -> String {
     let mut line = Line::new("lookup")
         .field("name", &question.name)
         .field("type", &question.record_type.to_string())
@@ -211,6 +220,9 @@ fn encode_lookup(question: &Question, count: u64) -> String {
         .field("count", &count.to_string());
     if let Some(asker) = &question.asker {
         line = line.field("asker", asker);
+    }
+    if let Some(first) = first {
+        line = line.field("first", &first.to_string());
     }
     line.0
 }
@@ -226,6 +238,7 @@ fn decode_lookup(fields: &Fields<'_>) -> Option<Event> {
     Some(Event::Lookup {
         question,
         count: fields.parse("count")?,
+        first: fields.parse("first"),
     })
 }
 
@@ -327,14 +340,17 @@ mod tests {
             Event::Lookup {
                 question: question("mongodb", None),
                 count: 1,
+                first: Some(1_764_000_000_123),
             },
             Event::Lookup {
                 question: question("odd name\\.%41=\\000", Some("web app")),
                 count: u64::MAX,
+                first: None,
             },
             Event::Lookup {
                 question: question("", Some("")),
                 count: 0,
+                first: Some(0),
             },
         ];
         for outcome in Outcome::ALL {
@@ -346,7 +362,11 @@ mod tests {
                         transport,
                         ..question("db", Some("web"))
                     };
-                    events.push(Event::Lookup { question, count: 8 });
+                    events.push(Event::Lookup {
+                        question,
+                        count: 8,
+                        first: None,
+                    });
                 }
             }
         }

@@ -1,22 +1,19 @@
 //! Looks at the files of the images: which name a service as host. Reads the disk; what it finds is
 //! judged by the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::hosts::{Job, Search};
 use super::mounts::compare;
-use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
+use crate::app::{App, FileKind, FileSource, Mount, MountKind, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen};
-use crate::mask::mask;
 use crate::run::image::Source;
-use crate::scan::{Scanner, scannable};
-
-/// Text of the images' files that is kept to look names up in, per service.
-const KEPT_TEXT: usize = 16 << 20;
 
 /// What the disk says about the images.
 #[derive(Debug, Default)]
@@ -35,20 +32,17 @@ struct InImage {
     via: String,
 }
 
+/// The files of the images, with who has each and how it comes there.
+type ByPath = BTreeMap<PathBuf, (Vec<String>, String)>;
+
 /// Reads every text file that goes into an image.
 ///
 /// Blocking: to be called from a blocking thread.
 pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files {
-    let names = dev.host_names();
-    let scanner = Scanner::new(
-        &names
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect::<Vec<_>>(),
-    );
+    let search = Search::new(dev);
     let mut files = Files::default();
     // One file can be in several images: it is read once and told once.
-    let mut seen: BTreeMap<PathBuf, (Vec<String>, String)> = BTreeMap::new();
+    let mut seen = ByPath::new();
     let mut per_service: IndexMap<String, Vec<PathBuf>> = IndexMap::new();
     for service in prod.services.values() {
         let Some(image) = sources.get(&service.name) else {
@@ -58,11 +52,12 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             files.unreadable.push(error);
             Vec::new()
         });
+        let mounts = dev.services.get(&service.name).is_some_and(has_mounts);
         for file in inside {
-            per_service
-                .entry(service.name.clone())
-                .or_default()
-                .push(file.path.clone());
+            if mounts {
+                let own = per_service.entry(service.name.clone()).or_default();
+                own.push(file.path.clone());
+            }
             let entry = seen
                 .entry(file.path)
                 .or_insert_with(|| (Vec::new(), file.via));
@@ -71,26 +66,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             }
         }
     }
-    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut kept = 0;
-    for (path, (services, via)) in &seen {
-        let shown = dev.relative(path);
-        let text = match read_text(path, &shown) {
-            Ok(Some(text)) => text,
-            Ok(None) => continue,
-            Err(error) => {
-                files.unreadable.push(format!("{shown}: {error}"));
-                continue;
-            }
-        };
-        files
-            .hosts
-            .extend(mentions(&scanner, &names, &shown, &text, services, via));
-        kept += text.len();
-        if kept < KEPT_TEXT {
-            texts.insert(path.clone(), text);
-        }
-    }
+    let texts = search_images(dev, &seen, &search, &mut files);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -100,7 +76,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .map_or(&[][..], Vec::as_slice);
         let own: Vec<(&Path, &str)> = own
             .iter()
-            .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
+            .filter_map(|path| Some((path.as_path(), texts.get(&**path)?.as_str())))
             .collect();
         let configs = mounted_configs(service);
         for mount in service.volumes.iter().chain(&configs) {
@@ -109,14 +85,52 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
                 .extend(compare(dev, service, mount, image, &own));
         }
     }
-    let mounted: Vec<MountSeen> = files
-        .mounts
-        .iter()
-        .filter(|mount| !mount.without_build)
-        .cloned()
-        .collect();
-    scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
+    search_mounted(dev, &search, &mut files);
     files
+}
+
+/// Whether something is mounted over the image in dev, so that the texts of its files are asked for
+/// the names of what only the mounts bring.
+fn has_mounts(service: &Service) -> bool {
+    let binds = service.volumes.iter();
+    binds
+        .chain(&mounted_configs(service))
+        .any(|mount| matches!(mount.kind, MountKind::Bind { .. }))
+}
+
+/// Searches the files of the images; returns the texts of those that a service with mounts has.
+fn search_images<'a>(
+    dev: &App,
+    seen: &'a ByPath,
+    search: &Search,
+    files: &mut Files,
+) -> HashMap<&'a Path, String> {
+    let jobs: Vec<Job> = seen
+        .iter()
+        .map(|(path, (services, via))| Job {
+            path,
+            shown: shown(dev, path),
+            services,
+            via,
+            mounted: false,
+            keep: services
+                .iter()
+                .any(|service| dev.services.get(service).is_some_and(has_mounts)),
+        })
+        .collect();
+    let mut texts = HashMap::new();
+    for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
+        files.hosts.extend(seen.hosts);
+        files.unreadable.extend(seen.unreadable);
+        texts.extend(seen.text.map(|text| (job.path, text)));
+    }
+    texts
+}
+
+/// The path for people: what a name of a file can hold besides text would break a report.
+fn shown(app: &App, path: &Path) -> String {
+    let odd = |c: char| c.is_control();
+    app.relative(path).replace(odd, "\u{fffd}")
 }
 
 /// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of
@@ -143,60 +157,6 @@ fn mounted_configs(service: &Service) -> Vec<Mount> {
             _ => None,
         })
         .collect()
-}
-
-/// The service names that `text` uses as hosts.
-fn mentions(
-    scanner: &Scanner,
-    names: &[(String, String)],
-    shown: &str,
-    text: &str,
-    services: &[String],
-    via: &str,
-) -> Vec<HostInFile> {
-    let found = scanner.mentions(shown, text).into_iter().map(|mention| {
-        let target = names
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
-        let line = text
-            .lines()
-            .nth(mention.line as usize - 1)
-            .unwrap_or_default();
-        HostInFile {
-            services: services.to_vec(),
-            target: target.map_or_else(|| mention.host.clone(), |(_, service)| service.clone()),
-            host: mention.host,
-            place: Place {
-                path: shown.into(),
-                line: mention.line,
-                column: mention.column,
-                end_column: mention.end_column,
-            },
-            text: mask(line).into_owned(),
-            variable: mention.variable,
-            via: via.to_owned(),
-            mounted: false,
-        }
-    });
-    found.collect()
-}
-
-/// The text of a file worth scanning; none for binaries, archives, lock files and so on.
-fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
-    use std::io::Read;
-    let metadata = std::fs::symlink_metadata(path)?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    let mut file = std::fs::File::open(path)?;
-    let mut head = [0u8; 4096];
-    let read = file.read(&mut head)?;
-    if !scannable(shown, metadata.len(), &head[..read]) {
-        return Ok(None);
-    }
-    let mut bytes = head[..read].to_vec();
-    file.read_to_end(&mut bytes)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The files on disk that are in the image of `service`, stages that are only built from included:
@@ -271,14 +231,13 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     files.map(|entry| directory.join(&entry.path)).collect()
 }
 
-/// Service names as hosts in files that only the mounts bring: they belong into the image, and break
-/// there.
-fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut Vec<HostInFile>) {
-    let names = app.host_names();
-    for mount in mounts {
+/// Searches the files that only the mounts bring: they belong into the image, and break there.
+fn search_mounted(app: &App, search: &Search, files: &mut Files) {
+    let mut found: Vec<(PathBuf, [String; 1], String)> = Vec::new();
+    for mount in files.mounts.iter().filter(|mount| !mount.without_build) {
         for missing in &mount.missing {
             let path = app.directory.join(&missing.path);
-            let files = if path.is_dir() {
+            let below = if path.is_dir() {
                 files_below(&path)
             } else {
                 vec![path]
@@ -287,22 +246,30 @@ fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut 
                 "the bind mount at {} ({} line {})",
                 mount.target, mount.place.path, mount.place.line
             );
-            for file in files {
-                let shown = app.relative(&file);
-                if hosts.iter().any(|known| {
-                    *known.place.path == *shown && known.services.contains(&mount.service)
-                }) {
-                    continue;
-                }
-                if let Ok(Some(text)) = read_text(&file, &shown) {
-                    let services = std::slice::from_ref(&mount.service);
-                    let seen = mentions(scanner, &names, &shown, &text, services, &via);
-                    hosts.extend(seen.into_iter().map(|seen| HostInFile {
-                        mounted: true,
-                        ..seen
-                    }));
-                }
-            }
+            let told = below.into_iter();
+            found.extend(told.map(|path| (path, [mount.service.clone()], via.clone())));
+        }
+    }
+    let jobs: Vec<Job> = found
+        .iter()
+        .map(|(path, services, via)| Job {
+            path,
+            shown: shown(app, path),
+            services,
+            via,
+            mounted: true,
+            keep: false,
+        })
+        .collect();
+    let mut told: HashSet<(Arc<str>, String)> = HashSet::new();
+    for host in &files.hosts {
+        let services = host.services.iter();
+        told.extend(services.map(|service| (host.place.path.clone(), service.clone())));
+    }
+    for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
+        let path: Arc<str> = job.shown.as_str().into();
+        if told.insert((path, job.services[0].clone())) {
+            files.hosts.extend(seen.hosts);
         }
     }
 }

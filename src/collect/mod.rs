@@ -4,10 +4,12 @@
 pub mod dev_run;
 mod env_files;
 pub mod files;
+mod hosts;
 pub mod images;
 pub mod missing;
 pub mod mounts;
 pub mod task_run;
+mod values;
 pub mod without_engine;
 
 use indexmap::IndexMap;
@@ -20,6 +22,7 @@ use crate::run::probe;
 
 use dev_run::DevSeen;
 use files::Files;
+use hosts::Search;
 use task_run::TaskRun;
 
 /// What the Compose files and the disk tell, however the app is run.
@@ -28,15 +31,23 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     evidence.env_file_lines = env_files::lines(&evidence.prod);
     evidence.changes = translate::changes(&evidence.prod);
     if !files.unreadable.is_empty() {
-        let reason = format!(
-            "not every file could be read: {}",
-            files.unreadable.join("; ")
-        );
-        evidence.lacks(Kind::Files, reason);
+        evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
     }
+    evidence.hosts_in_values = values::look(&evidence.prod, &Search::new(&evidence.dev));
     evidence.hosts_in_files = files.hosts;
     evidence.mounts = files.mounts;
     evidence
+}
+
+/// Why the files are not all known, with the first of those that could not be read.
+fn not_every_file(unreadable: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = unreadable[..unreadable.len().min(TOLD)].join("; ");
+    let more = match unreadable.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("not every file could be read: {told}{more}")
 }
 
 /// The evidence of a whole run: `seen` in the task, `compared` in the dev run beside it, when there

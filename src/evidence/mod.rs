@@ -4,6 +4,7 @@ mod change;
 mod container;
 mod env_file;
 mod file;
+mod host;
 mod image;
 mod network;
 mod probe;
@@ -15,7 +16,8 @@ use crate::app::App;
 pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
-pub use file::{HostInFile, MissingFile, MountSeen};
+pub use file::{MissingFile, MountSeen};
+pub use host::{HostInFile, HostInValue, ValueOf};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
@@ -31,6 +33,9 @@ pub struct Evidence {
     pub images: Vec<ImageSeen>,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
+    /// Service names used as hosts in values that production gets from the Compose file.
+    #[serde(default)]
+    pub hosts_in_values: Vec<HostInValue>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
     /// Lines of env files that ECS reads otherwise.
@@ -87,6 +92,7 @@ impl Evidence {
             prod,
             images: Vec::new(),
             hosts_in_files: Vec::new(),
+            hosts_in_values: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),
             task: None,

@@ -44,10 +44,16 @@ mod tests {
             ("a.js", "fetch('http://host.docker.internal:3000/x')"),
             ("a.yml", "- gateway.docker.internal"),
             ("a.sh", "ping -c1 host.docker.internal"),
-            ("Dockerfile", "ENV XDEBUG_CONFIG=client_host=host.docker.internal"),
+            (
+                "Dockerfile",
+                "ENV XDEBUG_CONFIG=client_host=host.docker.internal",
+            ),
             ("php.ini", "xdebug.client_host = host.docker.internal"),
             ("nginx.conf", "resolver 127.0.0.11 valid=10s;"),
-            ("haproxy.cfg", "resolvers docker\n  nameserver dns1 127.0.0.11:53"),
+            (
+                "haproxy.cfg",
+                "resolvers docker\n  nameserver dns1 127.0.0.11:53",
+            ),
             ("a.json", "{\"dns\": [\"127.0.0.11\"]}"),
         ];
         for (path, text) in cases {

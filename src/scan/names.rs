@@ -29,6 +29,8 @@ pub fn is_docker_host(name: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Names {
     pattern: Option<Regex>,
+    /// The same for text that may not be UTF-8.
+    bytes: Option<regex::bytes::Regex>,
 }
 
 impl Names {
@@ -43,16 +45,19 @@ impl Names {
         // must not be read as `web` with something after it.
         wanted.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         wanted.dedup();
-        let pattern = (!wanted.is_empty())
-            .then(|| {
-                wanted
-                    .iter()
-                    .map(|name| regex::escape(name))
-                    .collect::<Vec<_>>()
-                    .join("|")
-            })
-            .and_then(|branches| Regex::new(&branches).ok());
-        Self { pattern }
+        let branches: Vec<String> = wanted.iter().map(|name| regex::escape(name)).collect();
+        let branches = branches.join("|");
+        Self {
+            pattern: Regex::new(&branches).ok(),
+            bytes: regex::bytes::Regex::new(&branches).ok(),
+        }
+    }
+
+    /// [`Self::occur_in`] for a file as it is on disk.
+    pub(super) fn occur_in_bytes(&self, file: &[u8]) -> bool {
+        self.bytes
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(file))
     }
 
     /// Whether any name occurs at all: the cheap question that spares most files.

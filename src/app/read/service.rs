@@ -11,7 +11,7 @@ use super::environment::environment;
 use super::health::healthcheck;
 use super::hook::hooks;
 use super::mount::{mount, tmpfs};
-use super::network::{extra_hosts, network_mode, networks};
+use super::network::{extra_hosts, links, network_mode, networks};
 use super::port::{expose, ports};
 use super::{Context, Node, extension, file};
 use crate::app::{
@@ -112,7 +112,12 @@ impl Reading<'_> {
             container_name: at("container_name", cx),
             hostname: at("hostname", cx),
             labels: pairs("labels", cx),
+            label_places: label_places(node, cx),
             extra_hosts: node.get("extra_hosts").map(extra_hosts).unwrap_or_default(),
+            links: node
+                .get("links")
+                .map(|list| links(list, cx))
+                .unwrap_or_default(),
             dns: strings("dns", cx),
             restart: at("restart", cx),
             stop_signal: text("stop_signal"),
@@ -201,6 +206,12 @@ impl Reading<'_> {
         }
         all
     }
+}
+
+fn label_places(node: &Node, cx: &mut Context) -> IndexMap<String, Place> {
+    let labels = node.get("labels").map(|labels| cx.pairs(labels, "labels"));
+    let labels = labels.unwrap_or_default().into_iter();
+    labels.map(|(name, value)| (name, value.place)).collect()
 }
 
 fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
