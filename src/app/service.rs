@@ -107,6 +107,9 @@ pub struct Service {
     pub watch: Vec<WatchRule>,
     /// Env files; their variables are in [`Self::environment`].
     pub env_files: Vec<At<PathBuf>>,
+    /// Those that have to be there and are not; only a check of the files alone goes on without them.
+    #[serde(default)]
+    pub missing_env_files: Vec<At<PathBuf>>,
     /// Configs and secrets, as files.
     pub files: Vec<FileMount>,
     /// Run in a container of their own before the service starts.

@@ -30,6 +30,9 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     let mut evidence = Evidence::new(dev, prod);
     evidence.env_file_lines = env_files::lines(&evidence.prod);
     evidence.changes = translate::changes(&evidence.prod);
+    if let Some(reason) = env_files::missing(&evidence.prod) {
+        evidence.lacks(Kind::EnvFiles, reason);
+    }
     if !files.unreadable.is_empty() {
         evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
     }

@@ -68,6 +68,8 @@ pub enum Kind {
     DevRun,
     /// Files of the images.
     Files,
+    /// The env files of the services.
+    EnvFiles,
 }
 
 /// Evidence that is not there.

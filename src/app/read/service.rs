@@ -146,7 +146,8 @@ impl Reading<'_> {
                 .get("develop")
                 .map(|node| develop(node, cx))
                 .unwrap_or_default(),
-            env_files: self.env_files(),
+            env_files: self.env_files(|file| !file.raw),
+            missing_env_files: self.env_files(|file| file.missing),
             files: self.mounted_files(node, cx),
             pre_start: node
                 .get("pre_start")
@@ -186,10 +187,10 @@ impl Reading<'_> {
         })
     }
 
-    /// Files in the `raw` format are read as ECS reads them and left out.
-    fn env_files(&self) -> Vec<At<PathBuf>> {
+    /// The env files that are `wanted`: those in the `raw` format are read as ECS reads them.
+    fn env_files(&self, wanted: impl Fn(&EnvFile) -> bool) -> Vec<At<PathBuf>> {
         let own = self.env_files.iter();
-        let own = own.filter(|file| file.service == self.name && !file.raw);
+        let own = own.filter(|file| file.service == self.name && wanted(file));
         let at = own.map(|file| At {
             value: file.path.clone(),
             place: file.place.clone(),

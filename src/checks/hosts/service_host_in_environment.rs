@@ -49,7 +49,7 @@ rule! {
     /// When the value is not used in production: the service does not run there, or another variable
     /// goes before it. Say so in the `reason`.
     "H002", "service-host-in-environment", Error, since "0.1.0",
-    needs [],
+    needs [EnvFiles],
     "a variable or command names a service as host and has no production value",
 }
 
