@@ -233,7 +233,7 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
 
 /// Searches the files that only the mounts bring: they belong into the image, and break there.
 fn search_mounted(app: &App, search: &Search, files: &mut Files) {
-    let mut found: Vec<(PathBuf, [String; 1], String)> = Vec::new();
+    let mut found = ByPath::new();
     for mount in files.mounts.iter().filter(|mount| !mount.without_build) {
         for missing in &mount.missing {
             let path = app.directory.join(&missing.path);
@@ -242,17 +242,23 @@ fn search_mounted(app: &App, search: &Search, files: &mut Files) {
             } else {
                 vec![path]
             };
-            let via = format!(
-                "the bind mount at {} ({} line {})",
-                mount.target, mount.place.path, mount.place.line
-            );
-            let told = below.into_iter();
-            found.extend(told.map(|path| (path, [mount.service.clone()], via.clone())));
+            for path in below {
+                let via = || {
+                    format!(
+                        "the bind mount at {} ({} line {})",
+                        mount.target, mount.place.path, mount.place.line
+                    )
+                };
+                let entry = found.entry(path).or_insert_with(|| (Vec::new(), via()));
+                if !entry.0.contains(&mount.service) {
+                    entry.0.push(mount.service.clone());
+                }
+            }
         }
     }
     let jobs: Vec<Job> = found
         .iter()
-        .map(|(path, services, via)| Job {
+        .map(|(path, (services, via))| Job {
             path,
             shown: shown(app, path),
             services,
@@ -261,15 +267,20 @@ fn search_mounted(app: &App, search: &Search, files: &mut Files) {
             keep: false,
         })
         .collect();
-    let mut told: HashSet<(Arc<str>, String)> = HashSet::new();
-    for host in &files.hosts {
-        let services = host.services.iter();
-        told.extend(services.map(|service| (host.place.path.clone(), service.clone())));
-    }
-    for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
-        let path: Arc<str> = job.shown.as_str().into();
-        if told.insert((path, job.services[0].clone())) {
-            files.hosts.extend(seen.hosts);
+    let known: HashSet<(Arc<str>, String)> = files
+        .hosts
+        .iter()
+        .flat_map(|host| {
+            let services = host.services.iter();
+            services.map(|service| (host.place.path.clone(), service.clone()))
+        })
+        .collect();
+    for mut host in search.files(&jobs).into_iter().flat_map(|seen| seen.hosts) {
+        let path = &host.place.path;
+        host.services
+            .retain(|service| !known.contains(&(path.clone(), service.clone())));
+        if !host.services.is_empty() {
+            files.hosts.push(host);
         }
     }
 }

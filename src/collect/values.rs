@@ -29,15 +29,29 @@ pub fn look(prod: &App, search: &Search) -> Vec<HostInValue> {
         app: prod,
         files: HashMap::new(),
     };
-    let services = prod.services.values();
-    services
-        .flat_map(|service| {
-            candidates(service)
-                .into_iter()
-                .map(move |one| (service, one))
-        })
-        .flat_map(|(service, candidate)| hosts(service, &candidate, search, &mut texts))
-        .collect()
+    let mut all: Vec<HostInValue> = Vec::new();
+    for service in prod.services.values() {
+        for candidate in candidates(service) {
+            for seen in hosts(service, &candidate, search, &mut texts) {
+                add(&mut all, seen);
+            }
+        }
+    }
+    all
+}
+
+/// One place that several services have is one host.
+fn add(all: &mut Vec<HostInValue>, seen: HostInValue) {
+    let same = |other: &&mut HostInValue| {
+        other.host == seen.host
+            && other.place == seen.place
+            && other.of == seen.of
+            && other.value == seen.value
+    };
+    match all.iter_mut().find(same) {
+        Some(known) => known.services.extend(seen.services),
+        None => all.push(seen),
+    }
 }
 
 fn hosts(
@@ -65,7 +79,7 @@ fn hosts(
         let text = texts.of(&candidate.place.path);
         let place = text.and_then(|text| exact(text, candidate, &host, start, search.scanner()));
         told.push(HostInValue {
-            service: service.name.clone(),
+            services: vec![service.name.clone()],
             target: search.target(&host),
             of: candidate.of.clone(),
             value: shown(candidate),

@@ -28,8 +28,8 @@ pub struct HostInFile {
 /// A host of Docker's networks in a value that production gets from the Compose file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostInValue {
-    /// The service that has the value.
-    pub service: String,
+    /// The services that have the value: an anchor or an env file gives it to several.
+    pub services: Vec<String>,
     /// The name as written.
     pub host: String,
     /// The service that answers to it in dev; none for a host of Docker's own.

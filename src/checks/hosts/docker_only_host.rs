@@ -100,7 +100,7 @@ mod tests {
             mounted: false,
         }];
         evidence.hosts_in_values = vec![HostInValue {
-            service: "web".to_owned(),
+            services: vec!["web".to_owned()],
             host: host.to_owned(),
             target: target.map(str::to_owned),
             of: ValueOf::Command,

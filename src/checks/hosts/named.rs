@@ -125,35 +125,37 @@ fn production_value<'a>(
 /// A host in a value of the Compose file or of an env file.
 pub fn in_value(info: &'static RuleInfo, evidence: &Evidence, seen: &HostInValue) -> Finding {
     let (host, target) = (&*seen.host, seen.target.as_deref());
-    let service = &seen.service;
+    let services = list(&seen.services);
     let message = format!(
-        "{} of `{service}` names `{host}`{} as a host in production too, and {}",
+        "{} of {services} names `{host}`{} as a host in production too, and {}",
         seen.of.describe(),
         what(evidence, host, target),
         why(host)
     );
     let where_to = match &seen.of {
         ValueOf::Variable(_) => {
-            format!("under `x-envsim.prod.environment` of `{service}` or in `compose.prod.yaml`")
+            format!("under `x-envsim.prod.environment` of {services} or in `compose.prod.yaml`")
         }
         ValueOf::Command => {
-            format!("under `x-envsim.prod.command` of `{service}` or in `compose.prod.yaml`")
+            format!("under `x-envsim.prod.command` of {services} or in `compose.prod.yaml`")
         }
         _ => "in `compose.prod.yaml`".to_owned(),
     };
-    let askers = [service.clone()];
-    let address = address(evidence, &askers, host, target);
+    let address = address(evidence, &seen.services, host, target);
     let help = format!("give the production value {where_to}; {address}");
     let mut finding = Finding::new(info, message, help)
-        .service(service)
         .at(&seen.place, "")
         .data("host", host)
+        .data("services", seen.services.clone())
         .proof(match seen.of {
-            ValueOf::Config(_) => format!("`{service}` reads the config as a file"),
+            ValueOf::Config(_) => format!("the config is a file for {services}"),
             _ => format!("its production value is `{}`", seen.value),
         });
     if let Some(target) = target {
         finding = finding.data("target", target);
+    }
+    if let Some(service) = seen.services.first() {
+        finding = finding.service(service);
     }
     if let ValueOf::Variable(variable) = &seen.of {
         finding = finding.data("variable", &**variable);
@@ -162,7 +164,7 @@ pub fn in_value(info: &'static RuleInfo, evidence: &Evidence, seen: &HostInValue
     if let ValueOf::Label(_) = seen.of {
         finding.severity = Severity::Warning;
     }
-    match lookup_sentence(host, &failed_lookups(evidence, host, &askers)) {
+    match lookup_sentence(host, &failed_lookups(evidence, host, &seen.services)) {
         Some(sentence) => finding.proof(sentence),
         None => finding,
     }
@@ -179,7 +181,7 @@ pub fn is_shown(evidence: &Evidence, host: &str, asker: Option<&str>) -> bool {
         .any(|seen| seen.services.iter().any(asks))
         || in_values
             .filter(|seen| same(&seen.host))
-            .any(|seen| asks(&seen.service))
+            .any(|seen| seen.services.iter().any(asks))
 }
 
 /// The names that a lookup at run time is judged by, each with the service that answers to it in dev.

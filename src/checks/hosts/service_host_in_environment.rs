@@ -73,7 +73,7 @@ mod tests {
     fn found(host: &str, of: ValueOf) -> Vec<Finding> {
         let mut evidence = evidence("services: {web: {image: web}, db: {image: db}}");
         evidence.hosts_in_values = vec![HostInValue {
-            service: "web".to_owned(),
+            services: vec!["web".to_owned()],
             host: host.to_owned(),
             target: Some("db".to_owned()),
             of,

@@ -104,7 +104,7 @@ mod tests {
         let text = "services: {web: {image: web}, job: {image: job}, db: {image: db}}";
         let mut evidence = evidence(text);
         evidence.hosts_in_values = vec![HostInValue {
-            service: "web".to_owned(),
+            services: vec!["web".to_owned()],
             host: "db".to_owned(),
             target: Some("db".to_owned()),
             of: ValueOf::Variable("DB_HOST".to_owned()),
