@@ -116,6 +116,13 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Conte
     }
 }
 
+impl Entry {
+    /// Where it is on disk.
+    pub fn disk(&self) -> &Path {
+        &self.disk
+    }
+}
+
 impl Listing {
     /// Adds all of `other` below the directory `name`.
     pub fn nest(&mut self, name: &str, other: Listing) {

@@ -9,10 +9,11 @@ use indexmap::IndexMap;
 
 use super::hosts::{Job, Search};
 use super::mounts::compare;
+use super::own_name::{self, InFile};
 use crate::app::{App, FileKind, FileSource, Mount, MountKind, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
-use crate::evidence::{HostInFile, MountSeen};
+use crate::evidence::{HostInFile, MountSeen, OwnName};
 use crate::run::image::Source;
 
 /// What the disk says about the images.
@@ -20,6 +21,8 @@ use crate::run::image::Source;
 pub struct Files {
     /// Service names used as hosts.
     pub hosts: Vec<HostInFile>,
+    /// Where programs take their container's own host name for an address or an identity.
+    pub own_names: Vec<OwnName>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
     /// Files that could not be read, as sentences.
@@ -66,7 +69,8 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             }
         }
     }
-    let texts = search_images(dev, &seen, &search, &mut files);
+    let mut own_names = Vec::new();
+    let texts = search_images(dev, &seen, &search, &mut files, &mut own_names);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -86,6 +90,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
         }
     }
     search_mounted(dev, &search, &mut files);
+    files.own_names = own_name::look(prod, sources, own_names);
     files
 }
 
@@ -104,6 +109,7 @@ fn search_images<'a>(
     seen: &'a ByPath,
     search: &Search,
     files: &mut Files,
+    own_names: &mut Vec<InFile>,
 ) -> HashMap<&'a Path, String> {
     let jobs: Vec<Job> = seen
         .iter()
@@ -122,6 +128,7 @@ fn search_images<'a>(
     for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
         files.hosts.extend(seen.hosts);
         files.unreadable.extend(seen.unreadable);
+        own_names.extend(seen.own_names);
         texts.extend(seen.text.map(|text| (job.path, text)));
     }
     texts

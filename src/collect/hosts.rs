@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::OFlags;
 
+use super::own_name::InFile;
 use crate::app::{App, Place};
-use crate::evidence::HostInFile;
+use crate::evidence::{HostInFile, OwnName, OwnNameFor};
 use crate::mask::mask;
-use crate::scan::{self, Scanner};
+use crate::scan::{self, HostnameFor, Scanner};
 
 /// Text of files that is kept for other questions than this one, in bytes.
 const KEPT_TEXT: usize = 16 << 20;
@@ -44,15 +45,42 @@ pub struct Job<'a> {
     pub keep: bool,
 }
 
+impl Job<'_> {
+    /// How the file comes to its services, in a sentence.
+    fn comes(&self) -> String {
+        let services: Vec<String> = self
+            .services
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let services = services.join(", ");
+        match self.mounted {
+            true => format!("{services} has the file through {} only", self.via),
+            false => format!("the file is in the image of {services}: {}", self.via),
+        }
+    }
+}
+
 /// What a file showed.
 #[derive(Default)]
 pub struct Seen {
     /// The hosts in it, in their order.
     pub hosts: Vec<HostInFile>,
+    /// Where it takes the container's own host name for an address or an identity.
+    pub own_names: Vec<InFile>,
     /// Its text, where it was wanted and is one.
     pub text: Option<String>,
     /// Why it could not be read, in a sentence.
     pub unreadable: Option<String>,
+}
+
+impl Seen {
+    fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+            && self.own_names.is_empty()
+            && self.text.is_none()
+            && self.unreadable.is_none()
+    }
 }
 
 impl Search {
@@ -91,7 +119,7 @@ impl Search {
                 jobs.get(at).map(|job| (at, job))
             } {
                 let seen = self.file(job, &mut buffer, &kept);
-                if !seen.hosts.is_empty() || seen.text.is_some() || seen.unreadable.is_some() {
+                if !seen.is_empty() {
                     own.push((at, seen));
                 }
             }
@@ -123,20 +151,21 @@ impl Search {
             }
         }
         let wanted = job.keep && kept.fetch_add(buffer.len(), Ordering::Relaxed) < KEPT_TEXT;
-        let named = self.scanner.names_in(buffer);
-        if !wanted && !named {
+        let of_interest = self.scanner.is_of_interest(buffer);
+        if !wanted && !of_interest {
             return seen;
         }
         let text = String::from_utf8_lossy(buffer);
-        if named {
-            seen.hosts = self.hosts(job, &text);
+        if of_interest {
+            let lines: Vec<&str> = text.lines().collect();
+            seen.hosts = self.hosts(job, &text, &lines);
+            seen.own_names = own_names(job, &text, &lines);
         }
         seen.text = wanted.then(|| text.into_owned());
         seen
     }
 
-    fn hosts(&self, job: &Job, text: &str) -> Vec<HostInFile> {
-        let lines: Vec<&str> = text.lines().collect();
+    fn hosts(&self, job: &Job, text: &str, lines: &[&str]) -> Vec<HostInFile> {
         let found = self.scanner.mentions(&job.shown, text).into_iter();
         let hosts = found.map(|mention| {
             let line = lines.get(mention.line as usize - 1).unwrap_or(&"");
@@ -158,6 +187,29 @@ impl Search {
         });
         hosts.collect()
     }
+}
+
+fn own_names(job: &Job, text: &str, lines: &[&str]) -> Vec<InFile> {
+    let found = scan::hostname_uses(&job.shown, text).into_iter();
+    let uses = found.map(|found| InFile {
+        by_variable: found.by_variable,
+        seen: OwnName {
+            services: job.services.to_vec(),
+            used_for: match found.used_for {
+                HostnameFor::Listening => OwnNameFor::Listening,
+                HostnameFor::Identity => OwnNameFor::Identity,
+            },
+            place: Place {
+                path: job.shown.as_str().into(),
+                line: found.line,
+                column: found.column,
+                end_column: found.end_column,
+            },
+            text: mask(lines.get(found.line as usize - 1).unwrap_or(&"")).into_owned(),
+            via: job.comes(),
+        },
+    });
+    uses.collect()
 }
 
 fn threads(jobs: usize) -> usize {

@@ -8,6 +8,7 @@ mod hosts;
 pub mod images;
 pub mod missing;
 pub mod mounts;
+mod own_name;
 pub mod task_run;
 mod values;
 pub mod without_engine;
@@ -38,6 +39,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     }
     evidence.hosts_in_values = values::look(&evidence.prod, &Search::new(&evidence.dev));
     evidence.hosts_in_files = files.hosts;
+    evidence.own_names = files.own_names;
     evidence.mounts = files.mounts;
     evidence
 }

@@ -7,6 +7,7 @@ mod file;
 mod host;
 mod image;
 mod network;
+mod own_name;
 mod probe;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use file::{MissingFile, MountSeen};
 pub use host::{HostInFile, HostInValue, ValueOf};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};
+pub use own_name::{OwnName, OwnNameFor};
 pub use probe::{Attempt, ProbeSeen};
 
 /// Everything that one `prod-check` saw.
@@ -36,6 +38,9 @@ pub struct Evidence {
     /// Service names used as hosts in values that production gets from the Compose file.
     #[serde(default)]
     pub hosts_in_values: Vec<HostInValue>,
+    /// Where programs take their container's own host name for an address or an identity.
+    #[serde(default)]
+    pub own_names: Vec<OwnName>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
     /// Lines of env files that ECS reads otherwise.
@@ -95,6 +100,7 @@ impl Evidence {
             images: Vec::new(),
             hosts_in_files: Vec::new(),
             hosts_in_values: Vec::new(),
+            own_names: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),
             task: None,

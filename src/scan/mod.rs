@@ -9,8 +9,8 @@
 //! The files by subject: [`names`] finds the words, [`language`] and [`lex`] tell
 //! strings from comments, [`docker_host`] knows what Docker alone resolves, [`url`], [`host_port`], [`key`], [`call`], [`command`]
 //! and [`directive`] each know one form, [`veto`] knows what never is a host,
-//! [`env_default`] says which variable replaces a value, and [`files`] which
-//! files to read.  Nothing here reads a file or knows any app.
+//! [`env_default`] says which variable replaces a value, [`hostname`] finds who
+//! listens on the container's own name, and [`files`] which files to read.  Nothing here reads a file or knows any app.
 
 mod call;
 mod command;
@@ -19,6 +19,7 @@ mod docker_host;
 mod env_default;
 mod files;
 mod host_port;
+mod hostname;
 mod key;
 mod language;
 mod lex;
@@ -34,6 +35,7 @@ mod words;
 use serde::Serialize;
 
 pub use files::{scannable, worth_opening, worth_reading, worth_searching};
+pub use hostname::{HostnameFor, HostnameUse, hostname_uses, listens_on_hostname};
 pub use names::{DOCKER_HOSTS, is_docker_host};
 pub use value::ValueHost;
 
@@ -123,8 +125,9 @@ impl Scanner {
         found
     }
 
-    /// Whether a name occurs anywhere in a file: the cheap question that spares most of them all others.
-    pub fn names_in(&self, file: &[u8]) -> bool {
+    /// Whether a file may have anything of interest, a name or a sign of the host name: the cheap
+    /// question that spares most of them all others.
+    pub fn is_of_interest(&self, file: &[u8]) -> bool {
         self.names.occur_in_bytes(file)
     }
 

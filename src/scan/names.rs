@@ -49,11 +49,11 @@ impl Names {
         let branches = branches.join("|");
         Self {
             pattern: Regex::new(&branches).ok(),
-            bytes: regex::bytes::Regex::new(&branches).ok(),
+            bytes: regex::bytes::Regex::new(&with_signs(&branches)).ok(),
         }
     }
 
-    /// [`Self::occur_in`] for a file as it is on disk.
+    /// Whether a file as it is on disk has a name, or reads its container's own.
     pub(super) fn occur_in_bytes(&self, file: &[u8]) -> bool {
         self.bytes
             .as_ref()
@@ -75,6 +75,11 @@ impl Names {
             .map(|found| (found.start(), found.end()))
             .filter(move |&(start, end)| opens_label(&text[..start]) && closes_label(&text[end..]))
     }
+}
+
+/// One search for all that is looked for in files.
+fn with_signs(branches: &str) -> String {
+    format!("{branches}|{}", super::hostname::SIGNS.join("|"))
 }
 
 /// Loopback resolves everywhere, and a bare number is no name.

@@ -3,6 +3,7 @@
 mod named;
 
 pub mod docker_only_host;
+pub mod host_from_hostname;
 pub mod service_host_in_environment;
 pub mod service_host_in_source;
 pub mod service_lookup_failed;
