@@ -19,7 +19,7 @@ check:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
 
-# Feeds the Compose reader with mutated files: config, interpolate or env_file. Needs nightly and cargo-fuzz.
+# Feeds the Compose reader with mutated files: config, interpolate, env_file or dns. Needs nightly and cargo-fuzz.
 fuzz target='config' seconds='300':
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
 

@@ -175,11 +175,20 @@ fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
     if let (Some(input), Some(build)) = (&image.built, &service.build) {
         let copies = copied::copied(&input.resolved, &input.listing.files())
             .map_err(|error| format!("{}: {error}", input.shown))?;
+        // Where a name is no UTF-8, the path of the listing is not the one on disk.
+        let entries = input.listing.entries.iter();
+        let odd: HashMap<&str, &Path> = entries
+            .filter(|entry| entry.disk().to_str().is_none())
+            .map(|entry| (&*entry.path, entry.disk()))
+            .collect();
         let mut files: Vec<InImage> = copies
             .files
             .iter()
             .map(|copied| InImage {
-                path: build.context.join(&copied.source),
+                path: match odd.get(&*copied.source) {
+                    Some(disk) => (*disk).to_owned(),
+                    None => build.context.join(&copied.source),
+                },
                 via: format!(
                     "copied by line {} of {}",
                     copied.instruction_line, input.shown
@@ -235,7 +244,7 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
         .entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::File);
-    files.map(|entry| directory.join(&entry.path)).collect()
+    files.map(|entry| entry.disk().to_owned()).collect()
 }
 
 /// Searches the files that only the mounts bring: they belong into the image, and break there.

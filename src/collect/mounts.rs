@@ -295,9 +295,7 @@ async fn ask(
         return match there(engine, id, &file.target).await {
             None => Some(file),
             Some(_) if opaque => None,
-            Some(bytes) => std::fs::read(&on_disk)
-                .is_ok_and(|own| own != bytes)
-                .then(|| replaced(file)),
+            Some(bytes) => differs(&on_disk, &bytes).then(|| replaced(file)),
         };
     }
     // A RUN can have made the directory, with packages of another choice than the host's.
@@ -316,12 +314,22 @@ async fn ask(
         let target = format!("{}/{inside}", file.target);
         match there(engine, id, &target).await {
             None => return Some(file),
-            Some(bytes) => {
-                others += usize::from(!opaque && std::fs::read(path).is_ok_and(|own| own != bytes))
-            }
+            Some(bytes) => others += usize::from(!opaque && differs(path, &bytes)),
         }
     }
     (others > 0).then(|| replaced(file))
+}
+
+/// Whether the regular file at `path` has another content than `bytes`. One of another size is not read.
+fn differs(path: &Path, bytes: &[u8]) -> bool {
+    let size = std::fs::metadata(path).map(|found| (found.is_file(), found.len()));
+    match size {
+        Ok((true, size)) if size == bytes.len() as u64 => {
+            std::fs::read(path).is_ok_and(|own| own != bytes)
+        }
+        Ok((is_file, _)) => is_file,
+        Err(_) => false,
+    }
 }
 
 fn replaced(mut file: MissingFile) -> MissingFile {

@@ -82,6 +82,11 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    service_host_in_source: "H001-service-host-in-source",
+    service_host_in_environment: "H002-service-host-in-environment",
+    service_lookup_failed: "H003-service-lookup-failed",
+    docker_only_host: "H004-docker-only-host",
+    host_from_hostname: "H006-host-from-hostname",
     port_clash: "T001-port-clash",
 }
 
