@@ -1,7 +1,9 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
 mod change;
+mod command;
 mod container;
+mod dockerfile;
 mod env_file;
 mod file;
 mod host;
@@ -9,13 +11,16 @@ mod image;
 mod network;
 mod own_name;
 mod probe;
+mod secret;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
 pub use change::{Change, ChangeKind};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
+pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
+pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use file::{MissingFile, MountSeen};
 pub use host::{HostInFile, HostInValue, ValueOf};
@@ -23,6 +28,7 @@ pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use own_name::{OwnName, OwnNameFor};
 pub use probe::{Attempt, ProbeSeen};
+pub use secret::{Carrier, SecretSeen};
 
 /// Everything that one `prod-check` saw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +39,18 @@ pub struct Evidence {
     pub prod: App,
     /// The image of each service of the task.
     pub images: Vec<ImageSeen>,
+    /// The Dockerfile of each service that has a build.
+    #[serde(default)]
+    pub dockerfiles: Vec<DockerfileSeen>,
+    /// What each service runs, where it is known.
+    #[serde(default)]
+    pub commands: Vec<CommandSeen>,
+    /// Secrets in the images that the project builds.
+    #[serde(default)]
+    pub secrets: Vec<SecretSeen>,
+    /// The architecture that the engine runs by itself: `amd64`, `arm64`; empty without an engine.
+    #[serde(default)]
+    pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
     /// Service names used as hosts in values that production gets from the Compose file.
@@ -75,6 +93,10 @@ pub enum Kind {
     Files,
     /// The env files of the services.
     EnvFiles,
+    /// The images themselves.
+    Images,
+    /// The layers of the images that the project builds.
+    Layers,
 }
 
 /// Evidence that is not there.
@@ -88,7 +110,13 @@ pub struct Missing {
 
 impl Kind {
     /// What only a run can show.
-    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::DevRun];
+    pub const OF_A_RUN: &[Self] = &[
+        Self::Task,
+        Self::Lookups,
+        Self::DevRun,
+        Self::Images,
+        Self::Layers,
+    ];
 }
 
 impl Evidence {
@@ -98,6 +126,10 @@ impl Evidence {
             dev,
             prod,
             images: Vec::new(),
+            dockerfiles: Vec::new(),
+            commands: Vec::new(),
+            secrets: Vec::new(),
+            engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
             hosts_in_values: Vec::new(),
             own_names: Vec::new(),
