@@ -31,7 +31,7 @@ pub use file::{FileKind, FileMount, FileSource, Hidden};
 pub use health::HealthCheck;
 pub use port::{Port, Protocol};
 pub use service::{
-    Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Replica, Service, Ulimit,
+    Condition, Dependency, Hook, Link, NetworkAttachment, NetworkMode, Replica, Service, Ulimit,
 };
 pub use settings::{
     Blkio, Deploy, Device, DeviceRequest, Logging, Resource, RestartPolicy, Settings,
@@ -157,7 +157,7 @@ pub struct Volume {
 
 impl App {
     /// Every name by which a service can be reached on the Docker networks of the dev run, with the
-    /// service that answers: service names, aliases, `container_name` and `hostname`.
+    /// service that answers: service names, aliases, `container_name`, `hostname` and `links`.
     ///
     /// None of them resolves inside an ECS task.
     pub fn host_names(&self) -> Vec<(String, String)> {
@@ -178,6 +178,9 @@ impl App {
             }
             for alias in service.networks.iter().flat_map(|network| &network.aliases) {
                 add(alias, &service.name);
+            }
+            for link in &service.links {
+                add(&link.alias, &link.service);
             }
         }
         names.into_iter().collect()

@@ -16,6 +16,8 @@ pub const RULES: &[Rule] = &[
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
+    hosts::docker_only_host::RULE,
+    hosts::host_from_hostname::RULE,
     probes::probe_differs::RULE,
     probes::probe_failed::RULE,
     task::port_clash::RULE,

@@ -90,6 +90,11 @@ scenarios! {
     dev_server_in_prod: "E009-dev-server-in-prod",
     mutable_tag: "E010-mutable-tag",
     wrong_architecture: "E011-wrong-architecture",
+    service_host_in_source: "H001-service-host-in-source",
+    service_host_in_environment: "H002-service-host-in-environment",
+    service_lookup_failed: "H003-service-lookup-failed",
+    docker_only_host: "H004-docker-only-host",
+    host_from_hostname: "H006-host-from-hostname",
     port_clash: "T001-port-clash",
     ignores_stop_signal: "T006-ignores-stop-signal",
 }

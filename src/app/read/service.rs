@@ -12,7 +12,7 @@ use super::health::healthcheck;
 use super::hook::hooks;
 use super::keys::Keys;
 use super::mount::{mount, tmpfs};
-use super::network::{extra_hosts, network_mode, networks};
+use super::network::{extra_hosts, links, network_mode, networks};
 use super::port::{expose, ports};
 use super::{Context, Node, extension, file};
 use crate::app::{
@@ -68,7 +68,9 @@ impl Reading<'_> {
             container_name: keys.text_at("container_name"),
             hostname: keys.text_at("hostname"),
             labels: keys.pairs("labels"),
+            label_places: keys.read("labels", label_places),
             extra_hosts: keys.read("extra_hosts", |hosts, _| extra_hosts(hosts)),
+            links: keys.read("links", links),
             dns: keys.texts("dns"),
             restart: keys.text_at("restart"),
             stop_signal: keys.text("stop_signal"),
@@ -91,7 +93,8 @@ impl Reading<'_> {
             platform: keys.text("platform"),
             pull_policy: keys.text("pull_policy"),
             watch: keys.read("develop", develop),
-            env_files: self.env_files(),
+            env_files: self.env_files(|file| !file.raw),
+            missing_env_files: self.env_files(|file| file.missing),
             files,
             pre_start: keys.read("pre_start", hooks),
             post_start: keys.read("post_start", hooks),
@@ -123,10 +126,10 @@ impl Reading<'_> {
         })
     }
 
-    /// Files in the `raw` format are read as ECS reads them and left out.
-    fn env_files(&self) -> Vec<At<PathBuf>> {
+    /// The env files that are `wanted`: those in the `raw` format are read as ECS reads them.
+    fn env_files(&self, wanted: impl Fn(&EnvFile) -> bool) -> Vec<At<PathBuf>> {
         let own = self.env_files.iter();
-        let own = own.filter(|file| file.service == self.name && !file.raw);
+        let own = own.filter(|file| file.service == self.name && wanted(file));
         let at = own.map(|file| At {
             value: file.path.clone(),
             place: file.place.clone(),
@@ -154,6 +157,11 @@ fn volumes(keys: &mut Keys) -> Vec<Mount> {
     let in_memory = keys.read("tmpfs", |list, cx| cx.strings(list, "`tmpfs`"));
     all.extend(in_memory.iter().map(tmpfs));
     all
+}
+
+fn label_places(labels: &Node, cx: &mut Context) -> IndexMap<String, Place> {
+    let labels = cx.pairs(labels, "labels").into_iter();
+    labels.map(|(name, value)| (name, value.place)).collect()
 }
 
 fn places_of_keys(node: &Node) -> IndexMap<String, Place> {
