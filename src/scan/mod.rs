@@ -22,6 +22,7 @@ mod key;
 mod language;
 mod lex;
 mod names;
+pub mod ports;
 mod spot;
 #[cfg(test)]
 mod testing;
