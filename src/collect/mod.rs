@@ -2,6 +2,7 @@
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
 pub mod dev_run;
+mod dockerfiles;
 mod env_files;
 pub mod files;
 pub mod images;
@@ -59,6 +60,8 @@ pub fn evidence(
         .iter()
         .map(|(service, image)| images::seen(service, image))
         .collect();
+    let sources = images.iter().map(|(name, image)| (name, &image.source));
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources);
     evidence.task = Some(seen.task);
     match compared {
         Some(compared) => evidence.dev_listeners = Some(compared.listeners),

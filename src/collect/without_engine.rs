@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::files;
+use super::{dockerfiles, files};
 use crate::app::{App, Problem};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
@@ -37,6 +37,7 @@ pub fn evidence(dev: App, prod: App) -> Result<Evidence, Problem> {
     let sources = sources(&prod)?;
     let files = files::look(&dev, &prod, &sources);
     let mut evidence = super::from_files(dev, prod, files);
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources.iter());
     for kind in Kind::OF_A_RUN {
         evidence.lacks(*kind, "nothing was run (--static)");
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod container;
+mod dockerfile;
 mod env_file;
 mod file;
 mod image;
@@ -14,6 +15,7 @@ use crate::app::App;
 
 pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
@@ -29,6 +31,9 @@ pub struct Evidence {
     pub prod: App,
     /// The image of each service of the task.
     pub images: Vec<ImageSeen>,
+    /// The Dockerfile of each service that has a build.
+    #[serde(default)]
+    pub dockerfiles: Vec<DockerfileSeen>,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
@@ -86,6 +91,7 @@ impl Evidence {
             dev,
             prod,
             images: Vec::new(),
+            dockerfiles: Vec::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),
