@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::mounts::compare;
+use super::ports;
 use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
-use crate::evidence::{HostInFile, MountSeen};
+use crate::evidence::{HostInFile, MountSeen, PortsSeen};
 use crate::mask::mask;
 use crate::run::image::Source;
 use crate::scan::{Scanner, scannable};
@@ -25,6 +26,8 @@ pub struct Files {
     pub hosts: Vec<HostInFile>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
+    /// Ports that the files say each service listens on.
+    pub ports: Vec<PortsSeen>,
     /// Files that could not be read, as sentences.
     pub unreadable: Vec<String>,
 }
@@ -116,6 +119,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
         .cloned()
         .collect();
     scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
+    files.ports = ports::look(prod, sources, &per_service);
     files
 }
 
@@ -182,7 +186,7 @@ fn mentions(
 }
 
 /// The text of a file worth scanning; none for binaries, archives, lock files and so on.
-fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
+pub fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
     use std::io::Read;
     let metadata = std::fs::symlink_metadata(path)?;
     if !metadata.is_file() {

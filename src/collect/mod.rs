@@ -8,6 +8,7 @@ pub mod files;
 pub mod images;
 pub mod missing;
 pub mod mounts;
+mod ports;
 pub mod task_run;
 pub mod without_engine;
 
@@ -37,6 +38,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     }
     evidence.hosts_in_files = files.hosts;
     evidence.mounts = files.mounts;
+    evidence.ports = files.ports;
     evidence
 }
 

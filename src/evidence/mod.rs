@@ -7,6 +7,7 @@ mod env_file;
 mod file;
 mod image;
 mod network;
+mod ports;
 mod probe;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Listener, Lookup, LookupOutcome};
+pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
 
 /// Everything that one `prod-check` saw.
@@ -38,6 +40,9 @@ pub struct Evidence {
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
+    /// Ports that the files of each service say it listens on.
+    #[serde(default)]
+    pub ports: Vec<PortsSeen>,
     /// Lines of env files that ECS reads otherwise.
     pub env_file_lines: Vec<EnvFileLine>,
     /// The run as one task.
@@ -94,6 +99,7 @@ impl Evidence {
             dockerfiles: Vec::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
+            ports: Vec::new(),
             env_file_lines: Vec::new(),
             task: None,
             dev_listeners: None,

@@ -236,7 +236,7 @@ fn go(found: &mut Found) {
     found.all(pattern!(r#"\bAddr:\s*"[\w.\[\]]*:(\d{2,5})""#), &["ListenAndServe"]);
     let listens = ["ListenAndServe", "net.Listen", ".Run(", ".Listen(", ".Start("].iter().any(|call| found.text.contains(call));
     if listens {
-        found.all(pattern!(r#"(?i)\b(?:\w*port|addr|listenAddr|address)\s*(?:string\s*)?(?::=|=)\s*"[\w.]*:?(\d{2,5})""#), &[]);
+        found.all(pattern!(r#"(?i)\b(?:\w*port|addr|listenAddr|address)\s*(?:string\s*)?(?::=|=)\s*"(?:[\w.]*:)?(\d{2,5})""#), &[]);
         found.all(pattern!(r#"flag\.(?:String|Int)\(\s*"(?:port|addr|listen|http|listen-address)"\s*,\s*"?:?(\d{2,5})"#), &[]);
     }
     if found.mentions.is_empty() && found.text.contains("gin.") {
