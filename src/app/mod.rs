@@ -38,6 +38,7 @@ pub use settings::{
 };
 pub use task::{
     Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
+    WrittenSize,
 };
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
@@ -72,6 +73,9 @@ pub struct App {
     pub volumes: IndexMap<String, Volume>,
     /// The size of each task, as written or chosen.
     pub task: TaskSize,
+    /// The size as written; Fargate may not have it.
+    #[serde(default)]
+    pub task_written: WrittenSize,
     /// `x-envsim.launch_type`.
     pub launch_type: LaunchType,
     /// `x-envsim.probes`, then those of the services; inferred ones when none is written.

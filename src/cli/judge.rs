@@ -31,11 +31,17 @@ pub fn report(evidence: Evidence, args: &args::ReportArgs) -> Result<Exit, Failu
     })
 }
 
-/// Whether a finding says it already, with proof: a bind mount, or a file of one.
+/// Whether a finding says it already, with proof: a bind mount, or a file of one; a key that is refused.
 fn is_told(change: &Change, judgement: &Judgement) -> bool {
     let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
-    about_files
-        && judgement.findings.iter().any(|finding| {
+    let of_key = judgement.findings.iter().any(|finding| {
+        finding.rule.code.starts_with('T')
+            && finding.service.as_deref() == Some(&change.service)
+            && finding.data.get("key").is_some_and(|key| *key == *change.key)
+            && (!about_files || finding.locations.iter().any(|location| location.place == change.place))
+    });
+    of_key
+        || about_files && judgement.findings.iter().any(|finding| {
             finding.rule.code.starts_with('E')
                 && finding.service.as_deref() == Some(&change.service)
                 && finding

@@ -5,6 +5,7 @@ pub mod dev_run;
 mod dockerfiles;
 mod env_files;
 pub mod files;
+mod host_mounts;
 pub mod images;
 pub mod missing;
 pub mod mounts;
@@ -29,6 +30,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     let mut evidence = Evidence::new(dev, prod);
     evidence.env_file_lines = env_files::lines(&evidence.prod);
     evidence.changes = translate::changes(&evidence.prod);
+    evidence.host_mounts = host_mounts::look(&evidence.prod);
     if !files.unreadable.is_empty() {
         let reason = format!(
             "not every file could be read: {}",
@@ -66,7 +68,10 @@ pub fn evidence(
     evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources);
     evidence.task = Some(seen.task);
     match compared {
-        Some(compared) => evidence.dev_listeners = Some(compared.listeners),
+        Some(compared) => {
+            evidence.dev_listeners = Some(compared.listeners);
+            evidence.dev_memory = compared.memory;
+        }
         None => evidence.lacks(
             Kind::DevRun,
             "there was no dev run to compare with (--no-compare)",

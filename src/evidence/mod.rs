@@ -5,7 +5,9 @@ mod container;
 mod dockerfile;
 mod env_file;
 mod file;
+mod host_mount;
 mod image;
+mod memory;
 mod network;
 mod ports;
 mod probe;
@@ -15,11 +17,13 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 
 pub use change::{Change, ChangeKind};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
+pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
+pub use memory::{DevMemory, MemorySeen, TaskMemory};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
@@ -40,6 +44,9 @@ pub struct Evidence {
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
+    /// Bind mounts of paths that belong to the host.
+    #[serde(default)]
+    pub host_mounts: Vec<HostMount>,
     /// Ports that the files of each service say it listens on.
     #[serde(default)]
     pub ports: Vec<PortsSeen>,
@@ -49,6 +56,9 @@ pub struct Evidence {
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.
     pub dev_listeners: Option<Vec<Listener>>,
+    /// Memory of each service in the dev run.
+    #[serde(default)]
+    pub dev_memory: Vec<DevMemory>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
     /// What ECS makes of the keys of the Compose file.
@@ -99,10 +109,12 @@ impl Evidence {
             dockerfiles: Vec::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
+            host_mounts: Vec::new(),
             ports: Vec::new(),
             env_file_lines: Vec::new(),
             task: None,
             dev_listeners: None,
+            dev_memory: Vec::new(),
             probes: Vec::new(),
             changes: Vec::new(),
             stand_ins: Vec::new(),

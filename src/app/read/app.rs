@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Node, extension, file, service};
-use crate::app::{App, LaunchType, Mode, Problems, TaskSize};
+use crate::app::{App, LaunchType, Mode, Problems, TaskSize, WrittenSize};
 use crate::compose::{Project, normal};
 
 /// Reads a resolved project into an [`App`], as the runs of `mode` use it.
@@ -21,6 +21,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
         networks: resources(&normal, "networks", cx),
         volumes: resources(&normal, "volumes", cx),
         task: TaskSize::default(),
+        task_written: WrittenSize::default(),
         launch_type: LaunchType::default(),
         probes: Vec::new(),
         ignore: Vec::new(),
