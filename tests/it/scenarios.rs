@@ -83,6 +83,14 @@ macro_rules! scenarios {
 
 scenarios! {
     port_clash: "T001-port-clash",
+    host_port_differs: "T002-host-port-differs",
+    refused_on_fargate: "T003-refused-on-fargate",
+    invalid_task_size: "T004-invalid-task-size",
+    out_of_memory: "T005-out-of-memory",
+    essential_container_exited: "T007-essential-container-exited",
+    image_healthcheck_ignored: "T009-image-healthcheck-ignored",
+    health_command_fails: "T010-health-command-fails",
+    essential_container_unhealthy: "T011-essential-container-unhealthy",
 }
 
 #[test]

@@ -5,13 +5,12 @@ use crate::app::Place;
 use crate::build::dockerfile::Command;
 use crate::evidence::{PortClaim, PortSource};
 use crate::scan::ports::command::{self, Told};
-use crate::scan::ports::source::is_port_variable;
 use crate::scan::ports::stock::{StockImage, stock};
 
 /// Scripts that start scripts are followed this far.
 const DEEPEST: usize = 4;
 /// Variables that common frameworks and platforms take the port from, the first one that is set.
-const PORT_VARIABLES: &[&str] = &["PORT", "SERVER_PORT", "HTTP_PORT", "APP_PORT", "ASPNETCORE_HTTP_PORTS", "ASPNETCORE_URLS", "FLASK_RUN_PORT"];
+const PORT_VARIABLES: &[&str] = &["PORT", "SERVER_PORT", "ASPNETCORE_HTTP_PORTS", "ASPNETCORE_URLS", "FLASK_RUN_PORT"];
 
 /// What is known of the program.
 #[derive(Default)]
@@ -104,8 +103,8 @@ fn is_script(words: &[String]) -> bool {
     name.ends_with(".sh") || name.contains("entrypoint") || (words.len() == 1 && last.starts_with('/') && !last.contains("/bin/"))
 }
 
-/// Follows scripts and shell files to the commands in them; what is left in `told.files` is source.
-/// True when a file of the source was found and scanned.
+/// Follows scripts and shell files to the commands in them, and gives the claims of the source files that
+/// they start.
 fn follow(subject: &Subject, told: &mut Told) -> Vec<PortClaim> {
     let lookup = |name: &str| subject.variable(name);
     let mut claims = Vec::new();
@@ -126,8 +125,10 @@ fn follow(subject: &Subject, told: &mut Told) -> Vec<PortClaim> {
             match code::file(subject, &file) {
                 Some((path, text)) if code::is_shell(&path, &text) => {
                     let mut inner = command::text(&text, &lookup);
-                    // Functions, conditions and the like are not understood, and need not be.
-                    inner.unknown &= inner.servers.is_empty() && inner.ports.is_empty() && inner.files.is_empty();
+                    // Functions, conditions and the like are not understood, and need not be where the
+                    // script starts something known or hands over to the command.
+                    let starts = !(inner.servers.is_empty() && inner.ports.is_empty() && inner.files.is_empty());
+                    inner.unknown &= !starts && !text.contains("$@");
                     add(told, inner);
                     known = true;
                 }
@@ -200,7 +201,6 @@ fn variable(subject: &Subject) -> Option<PortClaim> {
 
 /// `variable` means the port.
 pub fn of_variable(name: &str, port: u16, place: Option<Place>) -> PortClaim {
-    debug_assert!(is_port_variable(name) || !name.is_empty());
     PortClaim {
         port,
         how: PortSource::Variable,

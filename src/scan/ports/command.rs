@@ -298,6 +298,10 @@ fn interpreter(program: &str, arguments: &[String], lookup: &dyn Fn(&str) -> Opt
 fn of_program(program: &str, path: &str, arguments: &[String]) -> Told {
     let mut words = vec![program.to_owned()];
     words.extend(arguments.iter().cloned());
+    // Arguments of an entrypoint that is read apart.
+    if program.starts_with('-') {
+        return flags_of(None, &words);
+    }
     if let Some(server) = programs::server_of(&words) {
         let mut told = flags_of(Some(&server), arguments);
         if told.ports.is_empty() {
@@ -477,6 +481,12 @@ mod tests {
     fn a_console_is_a_further_port_of_the_server() {
         let told = of("minio server /data --console-address ':9001'");
         assert_eq!((told.further.as_slice(), defaults(&told)), (&[9001][..], vec![9000]));
+    }
+
+    #[test]
+    fn flags_without_their_program_name_ports_too() {
+        let told = of("--entrypoints.web.address=:80 --api");
+        assert_eq!((told.ports, told.unknown), (vec![80], false));
     }
 
     #[test]

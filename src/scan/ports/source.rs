@@ -127,7 +127,7 @@ impl Found<'_> {
 }
 
 /// Names of variables that hold the port a program listens on, and not that of another one.
-pub fn is_port_variable(name: &str) -> bool {
+fn is_port_variable(name: &str) -> bool {
     pattern!(r"(?i)^(?:(?:server|http|app|web|listen|node|api|service|backend|frontend|container|fastapi|flask_run|uvicorn)_?)?port$").is_match(name)
 }
 
