@@ -288,7 +288,13 @@ fn memory_folder(version: Option<Version>, limits: &Limits) -> Option<(Version, 
 /// The counts in a folder. Version 1 counts kills for the single containers alone, and version 2 has the peak
 /// since Linux 5.19.
 fn counted(version: Version, folder: &Path) -> Option<Event> {
-    let number = |file: &str| files::read(&folder.join(file)).ok()?.trim().parse::<u64>().ok();
+    let number = |file: &str| {
+        files::read(&folder.join(file))
+            .ok()?
+            .trim()
+            .parse::<u64>()
+            .ok()
+    };
     let (limit, peak) = match version {
         Version::V1 => ("memory.limit_in_bytes", "memory.max_usage_in_bytes"),
         Version::V2 => ("memory.max", "memory.peak"),
@@ -467,7 +473,10 @@ mod tests {
             ("v1/memory.limit_in_bytes", "67108864\n"),
             ("v1/memory.max_usage_in_bytes", "67108000\n"),
             ("v2/memory.max", "67108864\n"),
-            ("v2/memory.events", "low 0\nhigh 0\nmax 12\noom 1\noom_kill 2\n"),
+            (
+                "v2/memory.events",
+                "low 0\nhigh 0\nmax 12\noom 1\noom_kill 2\n",
+            ),
         ] {
             fs::write(scratch.0.join(file), text).unwrap();
         }
@@ -478,8 +487,14 @@ mod tests {
                 kills,
             })
         };
-        assert_eq!(counted(Version::V1, &scratch.0.join("v1")), seen(Some(67_108_000), None));
-        assert_eq!(counted(Version::V2, &scratch.0.join("v2")), seen(None, Some(2)));
+        assert_eq!(
+            counted(Version::V1, &scratch.0.join("v1")),
+            seen(Some(67_108_000), None)
+        );
+        assert_eq!(
+            counted(Version::V2, &scratch.0.join("v2")),
+            seen(None, Some(2))
+        );
         assert_eq!(counted(Version::V2, &scratch.0.join("gone")), None);
     }
 

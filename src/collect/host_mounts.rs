@@ -65,6 +65,9 @@ fn is_of_host(app: &App, source: &Path, line: Option<&str>) -> bool {
     if let Some((_, rest)) = written.split_once("volumes:") {
         written = rest.trim_start().trim_start_matches(['[', ' ', '"', '\'']);
     }
+    if written.starts_with("$PWD") || written.starts_with("${PWD") {
+        return false;
+    }
     match written.chars().next() {
         Some('/' | '~' | '\\') => outside,
         Some('.') => false,
@@ -84,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_path_is_of_the_host_as_it_is_written() {
-        assert!(judged("/var/run/docker.sock", "      - /var/run/docker.sock:/var/run/docker.sock"));
+        assert!(judged(
+            "/var/run/docker.sock",
+            "      - /var/run/docker.sock:/var/run/docker.sock"
+        ));
         assert!(judged("/root/.aws", "      - ~/.aws:/root/.aws:ro"));
         assert!(judged("/etc", "        source: /etc"));
         assert!(judged("/srv/data", "      - ${DATA}:/data"));
@@ -96,6 +102,7 @@ mod tests {
         assert!(!judged("/shared", "      - ../shared:/app/shared"));
         assert!(!judged("/project/src", "      - ./src:/app/src"));
         assert!(!judged("/project/src", "      - ${PWD}/src:/app/src"));
+        assert!(!judged("/elsewhere/src", "      - $PWD/src:/app/src"));
         assert!(!judged("/shared", "      - type: bind, source: ../shared"));
     }
 }

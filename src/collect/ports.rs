@@ -28,7 +28,10 @@ pub fn look(
     let subjects: Vec<Subject> = services
         .filter_map(|service| Some(Subject::new(app, service, sources.get(&service.name)?, own)))
         .collect();
-    subjects.iter().map(|subject| seen(subject, &subjects)).collect()
+    subjects
+        .iter()
+        .map(|subject| seen(subject, &subjects))
+        .collect()
 }
 
 /// A service with all that its ports are told by.
@@ -62,7 +65,9 @@ impl<'a> Subject<'a> {
             app,
             service,
             source,
-            settings: built.map(|input| input.resolved.settings()).unwrap_or_default(),
+            settings: built
+                .map(|input| input.resolved.settings())
+                .unwrap_or_default(),
             lines: built.map(|input| Lines::of(service, input)),
             files: own.get(&service.name).map_or(&[], Vec::as_slice),
         }
@@ -73,7 +78,9 @@ impl<'a> Subject<'a> {
         let mut written = self.service.environment.iter();
         let written = written.find(|variable| variable.name == name);
         let image = || self.settings.env.get(name).map(|(value, _)| value.clone());
-        written.map(|variable| variable.value.clone()).or_else(image)
+        written
+            .map(|variable| variable.value.clone())
+            .or_else(image)
     }
 
     /// Where a variable of the container is set, when the Compose file sets it.
@@ -107,7 +114,12 @@ impl<'a> Subject<'a> {
         let command = self.service.command.as_ref();
         let image_entrypoint = || of_file(&self.settings.entrypoint);
         // An entrypoint of the Compose file takes the image's CMD away.
-        let image_command = || entrypoint.is_none().then(|| of_file(&self.settings.cmd)).flatten();
+        let image_command = || {
+            entrypoint
+                .is_none()
+                .then(|| of_file(&self.settings.cmd))
+                .flatten()
+        };
         (
             entrypoint.map(of_compose).or_else(image_entrypoint),
             command.map(of_compose).or_else(image_command),
@@ -136,11 +148,14 @@ impl<'a> Subject<'a> {
         let same = |other: &&Self| {
             other.service.name != self.service.name
                 && other.service.build.as_ref().is_some_and(|other| {
-                    other.context == build.context && other.dockerfile == build.dockerfile && other.target == build.target
+                    other.context == build.context
+                        && other.dockerfile == build.dockerfile
+                        && other.target == build.target
                 })
         };
         let words = |service: &Service| {
-            let words = |words: &Option<At<Vec<String>>>| words.as_ref().map(|words| words.value.clone());
+            let words =
+                |words: &Option<At<Vec<String>>>| words.as_ref().map(|words| words.value.clone());
             (words(&service.entrypoint), words(&service.command))
         };
         let mut same = others.iter().filter(same);
@@ -177,7 +192,10 @@ fn health_checks(subject: &Subject) -> Vec<PortClaim> {
                 Some(Command::Shell(text)) => vec![text.clone()],
                 Some(Command::Exec(words)) => words.clone(),
             };
-            (words, subject.lines.as_ref().map(|lines| lines.place(*line)))
+            (
+                words,
+                subject.lines.as_ref().map(|lines| lines.place(*line)),
+            )
         }
     };
     let ports = own_ports(&words).into_iter();
@@ -197,12 +215,24 @@ fn labels(service: &Service) -> Vec<PortClaim> {
     let of_label = service.labels.iter().filter_map(|(name, value)| {
         let is_port = name.ends_with(".loadbalancer.server.port") || name == "traefik.port";
         let port = value.parse().ok().filter(|_| is_port)?;
-        Some((port, format!("its label `{name}` is {port}"), place.cloned()))
+        Some((
+            port,
+            format!("its label `{name}` is {port}"),
+            place.cloned(),
+        ))
     });
     let of_variable = service.environment.iter().filter_map(|variable| {
-        let port = variable.value.parse().ok().filter(|_| variable.name == "VIRTUAL_PORT")?;
+        let port = variable
+            .value
+            .parse()
+            .ok()
+            .filter(|_| variable.name == "VIRTUAL_PORT")?;
         let place = Some(variable.place.clone());
-        Some((port, format!("its variable `VIRTUAL_PORT` is {port}"), place))
+        Some((
+            port,
+            format!("its variable `VIRTUAL_PORT` is {port}"),
+            place,
+        ))
     });
     let all = of_label.chain(of_variable);
     all.map(|(port, what, place)| PortClaim {
@@ -213,4 +243,115 @@ fn labels(service: &Service) -> Vec<PortClaim> {
         text: String::new(),
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::collect::dockerfiles::tests::project;
+    use crate::collect::{files, without_engine};
+
+    /// Each service's ports, or what it runs when that listens on nothing.
+    fn told(files: &[(&str, &str)]) -> Vec<String> {
+        let (_directory, app) = project(files);
+        let sources = without_engine::sources(&app).expect("sources");
+        let seen = files::look(&app, &app, &sources).ports.into_iter();
+        seen.map(|seen| {
+            let mut ports: Vec<u16> = seen.claims.iter().map(|claim| claim.port).collect();
+            ports.dedup();
+            match seen.idle {
+                Some(idle) => format!("{}: {idle}", seen.service),
+                None => format!("{}: {ports:?}", seen.service),
+            }
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_script_is_followed_to_the_file_that_listens_and_a_variable_moves_it() {
+        let files = [
+            (
+                "Dockerfile",
+                "FROM node:22-slim\nCOPY . .\nCMD [\"npm\", \"start\"]\n",
+            ),
+            (
+                "package.json",
+                "{\"scripts\": {\"start\": \"node src/server.js\"}}",
+            ),
+            (
+                "src/server.js",
+                "const port = process.env.PORT || 3000\napp.listen(port)\n",
+            ),
+            ("src/other.js", "other.listen(9999)\n"),
+            (
+                "compose.yaml",
+                "services:\n  a: {build: .}\n  b: {build: ., environment: {PORT: '4000'}}\n",
+            ),
+        ];
+        assert_eq!(told(&files), ["a: [3000]", "b: [4000]"]);
+    }
+
+    #[test]
+    fn of_one_image_the_server_listens_and_the_worker_does_not() {
+        let files = [
+            (
+                "Dockerfile",
+                "FROM python:3.12\nCOPY . .\nENTRYPOINT [\"/entrypoint.sh\"]\nCMD gunicorn -b :$PORT app\nENV PORT=8001\n",
+            ),
+            (
+                "entrypoint.sh",
+                "#!/bin/sh\nwhile ! nc -z db 5432; do sleep 0.1; done\nexec \"$@\"\n",
+            ),
+            ("app.py", "app.run(port=5000)\n"),
+            (
+                "compose.yaml",
+                "services:\n  web: {build: .}\n  worker: {build: ., command: celery -A app worker}\n",
+            ),
+        ];
+        assert_eq!(told(&files), ["web: [8001]", "worker: celery"]);
+    }
+
+    #[test]
+    fn commands_and_configuration_move_the_port_of_a_well_known_server() {
+        let files = [
+            ("nginx.conf", "server {\n  listen 8080;\n}\n"),
+            ("templates/a.conf.template", "server {\n  listen ${NGINX_HTTP};\n}\n"),
+            (
+                "compose.yaml",
+                "services:
+  proxy: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/conf.d/default.conf']}
+  plain: {image: 'nginx:1.27'}
+  filled: {image: nginx, environment: {NGINX_HTTP: 8081}, volumes: ['./templates:/etc/nginx/templates']}
+  cache: {image: redis, command: redis-server --port 6380}
+  client: {image: redis, command: redis-cli -h cache ping}
+  db: {image: postgres, environment: {PGPORT: '5433'}}
+  files: {image: minio/minio, command: 'server /data --console-address :9001'}
+",
+            ),
+        ];
+        assert_eq!(
+            told(&files),
+            [
+                "proxy: [8080]",
+                "plain: [80]",
+                "filled: [8081]",
+                "cache: [6380]",
+                "client: redis-cli",
+                "db: [5433]",
+                "files: [9000, 9001]",
+            ]
+        );
+    }
+
+    #[test]
+    fn health_checks_and_labels_tell_what_nothing_else_does() {
+        let files = [(
+            "compose.yaml",
+            "services:
+  a: {image: some/app, healthcheck: {test: 'curl -f http://localhost:7000/health'}}
+  b: {image: some/app, labels: {traefik.http.services.b.loadbalancer.server.port: '7001'}}
+  c: {image: some/app}
+",
+        )];
+        assert_eq!(told(&files), ["a: [7000]", "b: [7001]", "c: []"]);
+    }
 }

@@ -43,7 +43,9 @@ impl Engine {
 fn read(stats: ContainerMemoryStats) -> Option<MemoryUse> {
     let usage = stats.usage?;
     let caches = stats.stats.unwrap_or_default();
-    let inactive = caches.get("total_inactive_file").or(caches.get("inactive_file"));
+    let inactive = caches
+        .get("total_inactive_file")
+        .or(caches.get("inactive_file"));
     Some(MemoryUse {
         used: usage.saturating_sub(inactive.copied().unwrap_or_default()),
         peak: stats.max_usage.filter(|peak| *peak > 0),
@@ -63,9 +65,18 @@ mod tests {
             stats: Some(HashMap::from([(key.to_owned(), 30)])),
             ..ContainerMemoryStats::default()
         };
-        let v1 = MemoryUse { used: 70, peak: Some(120) };
+        let v1 = MemoryUse {
+            used: 70,
+            peak: Some(120),
+        };
         assert_eq!(read(stats("total_inactive_file", Some(120))), Some(v1));
-        assert_eq!(read(stats("inactive_file", None)), Some(MemoryUse { used: 70, peak: None }));
+        assert_eq!(
+            read(stats("inactive_file", None)),
+            Some(MemoryUse {
+                used: 70,
+                peak: None
+            })
+        );
         // A container that does not run.
         assert_eq!(read(ContainerMemoryStats::default()), None);
     }

@@ -11,7 +11,7 @@ pub struct PortsSeen {
     pub service: String,
     /// TCP ports that it listens on, as far as files tell.
     pub claims: Vec<PortClaim>,
-    /// The program that it runs and that listens on nothing: `celery worker`.
+    /// The program that it runs and that listens on nothing: `celery`.
     pub idle: Option<String>,
 }
 

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::engine::{AddressPool, ContainerState, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
 use crate::evidence::{
-    ContainerEnd, ContainerSeen, HealthAttempt, Lookup, LookupOutcome, MemorySeen, TaskMemory, TaskSeen,
+    ContainerEnd, ContainerSeen, HealthAttempt, Lookup, LookupOutcome, MemorySeen, TaskMemory,
+    TaskSeen,
 };
 use crate::mask::mask;
 use crate::plan::start::{self, State};
@@ -416,7 +417,11 @@ fn by_task(container: &mut ContainerSeen, memory: Option<&TaskMemory>) {
         let nearly = memory.limit - memory.limit / 64;
         memory.kills.unwrap_or_default() > 0 || memory.peak.is_some_and(|peak| peak >= nearly)
     });
-    if let ContainerEnd::Exited { code: KILLED, out_of_memory } = &mut container.end {
+    if let ContainerEnd::Exited {
+        code: KILLED,
+        out_of_memory,
+    } = &mut container.end
+    {
         *out_of_memory |= full;
     }
 }

@@ -218,7 +218,10 @@ fn keys(node: &Node) -> IndexMap<String, Place> {
 fn values(node: &Node) -> IndexMap<String, Vec<Place>> {
     let places = |value: &Node| match (value.as_sequence(), value.as_mapping()) {
         (Some(items), _) => items.iter().map(|item| item.place.clone()).collect(),
-        (_, Some(entries)) => entries.iter().map(|(_, value)| value.place.clone()).collect(),
+        (_, Some(entries)) => entries
+            .iter()
+            .map(|(_, value)| value.place.clone())
+            .collect(),
         _ => vec![value.place.clone()],
     };
     let mut all = IndexMap::new();
@@ -227,7 +230,9 @@ fn values(node: &Node) -> IndexMap<String, Vec<Place>> {
         all.insert(key.to_owned(), places(value));
         if key == "healthcheck" {
             let inner = value.as_mapping().unwrap_or(&[]).iter();
-            all.extend(inner.filter_map(|(inner, value)| Some((format!("{key}.{}", inner.text()?), places(value)))));
+            all.extend(inner.filter_map(|(inner, value)| {
+                Some((format!("{key}.{}", inner.text()?), places(value)))
+            }));
         }
     }
     all

@@ -73,7 +73,11 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
     let service = &seen.service;
     let (what, code) = match &seen.end {
         // T005 says more of one that was killed for its memory.
-        ContainerEnd::Running | ContainerEnd::Exited { out_of_memory: true, .. } => return None,
+        ContainerEnd::Running
+        | ContainerEnd::Exited {
+            out_of_memory: true,
+            ..
+        } => return None,
         ContainerEnd::Exited { code, .. } => (format!("exit code {code}"), Some(*code)),
         ContainerEnd::NotStarted { reason } => (reason.clone(), None),
     };
@@ -161,7 +165,10 @@ mod tests {
     use crate::evidence::TaskSeen;
 
     fn found(end: ContainerEnd, lines: &[&str]) -> Vec<Finding> {
-        let app = app_for("services:\n  web:\n    image: web\n    command: serve\n", Mode::Prod);
+        let app = app_for(
+            "services:\n  web:\n    image: web\n    command: serve\n",
+            Mode::Prod,
+        );
         let mut evidence = Evidence::new(app.clone(), app);
         evidence.task = Some(TaskSeen {
             containers: vec![ContainerSeen {
@@ -179,7 +186,10 @@ mod tests {
     }
 
     fn exited(code: i64, out_of_memory: bool) -> ContainerEnd {
-        ContainerEnd::Exited { code, out_of_memory }
+        ContainerEnd::Exited {
+            code,
+            out_of_memory,
+        }
     }
 
     #[test]

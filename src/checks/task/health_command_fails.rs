@@ -76,14 +76,15 @@ struct Bound {
 
 /// SM[HealthCheck]: the ranges of ECS.
 fn bounds(check: &HealthCheck) -> Vec<Bound> {
-    let time = |key: &'static str, value: Option<Duration>, from: u64, to: u64, range: &'static str| {
-        value.map(|value| Bound {
-            key,
-            shown: seconds(value),
-            range,
-            fits: (Duration::from_secs(from)..=Duration::from_secs(to)).contains(&value),
-        })
-    };
+    let time =
+        |key: &'static str, value: Option<Duration>, from: u64, to: u64, range: &'static str| {
+            value.map(|value| Bound {
+                key,
+                shown: seconds(value),
+                range,
+                fits: (Duration::from_secs(from)..=Duration::from_secs(to)).contains(&value),
+            })
+        };
     let retries = check.retries.map(|value| Bound {
         key: "retries",
         shown: value.to_string(),
@@ -133,7 +134,11 @@ fn times(service: &Service) -> Vec<Finding> {
 
 /// The finding about a check whose program is not there.
 fn program(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
-    let attempt = seen.health_log.iter().rev().find(|attempt| missing(attempt).is_some())?;
+    let attempt = seen
+        .health_log
+        .iter()
+        .rev()
+        .find(|attempt| missing(attempt).is_some())?;
     let program = missing(attempt)?;
     let service = evidence.prod.services.get(&seen.service);
     let check = service.and_then(|service| service.healthcheck.as_ref());
@@ -148,7 +153,9 @@ fn program(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
     let help = format!(
         "install {what} in the image of `{name}`, or write the check with what is there: the language of the app can ask its own port"
     );
-    let place: Option<&Place> = check.map(|check| &check.place).or(service.map(|service| &service.place));
+    let place: Option<&Place> = check
+        .map(|check| &check.place)
+        .or(service.map(|service| &service.place));
     let mut finding = Finding::new(&INFO, message, help)
         .service(name)
         .data("program", program)
@@ -156,8 +163,15 @@ fn program(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
     if let Some(place) = place {
         finding = finding.at(place, "");
     }
-    let answer = attempt.output.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    Some(finding.proof(format!("the check ended with code {} and said: {answer}", attempt.exit_code)))
+    let answer = attempt
+        .output
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    Some(finding.proof(format!(
+        "the check ended with code {} and said: {answer}",
+        attempt.exit_code
+    )))
 }
 
 /// The program that was not found, empty when it cannot be told; none when the check did run.
@@ -169,7 +183,8 @@ fn missing(attempt: &HealthAttempt) -> Option<String> {
     // The engine: `exec: "curl": executable file not found in $PATH`, `exec: "/x": stat /x: no such file or directory`
     if let Some((_, rest)) = output.split_once("exec: \"") {
         let found = rest.split_once('"').filter(|(_, after)| {
-            after.contains("executable file not found") || after.contains("no such file or directory")
+            after.contains("executable file not found")
+                || after.contains("no such file or directory")
         });
         if let Some((program, _)) = found {
             return Some(program.to_owned());
@@ -177,7 +192,10 @@ fn missing(attempt: &HealthAttempt) -> Option<String> {
     }
     // A shell: `/bin/sh: 1: curl: not found`, `sh: curl: not found`, `bash: line 1: curl: command not found`
     for line in output.lines() {
-        let rest = line.trim_end().strip_suffix(": not found").or_else(|| line.trim_end().strip_suffix(": command not found"));
+        let rest = line
+            .trim_end()
+            .strip_suffix(": not found")
+            .or_else(|| line.trim_end().strip_suffix(": command not found"));
         if let Some((shell, program)) = rest.and_then(|rest| rest.rsplit_once(": "))
             && shell.contains("sh")
         {
@@ -203,21 +221,36 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_named() {
         for (code, output, program) in [
-            (-1, "OCI runtime exec failed: exec failed: unable to start container process: exec: \"curl\": executable file not found in $PATH: unknown", "curl"),
+            (
+                -1,
+                "OCI runtime exec failed: exec failed: unable to start container process: exec: \"curl\": executable file not found in $PATH: unknown",
+                "curl",
+            ),
             (127, "/bin/sh: 1: curl: not found\n", "curl"),
             (1, "/bin/sh: wget: not found", "wget"),
             (127, "bash: line 1: nc: command not found", "nc"),
             (126, "permission denied", ""),
-            (-1, "exec: \"/app/health\": stat /app/health: no such file or directory", "/app/health"),
+            (
+                -1,
+                "exec: \"/app/health\": stat /app/health: no such file or directory",
+                "/app/health",
+            ),
         ] {
-            assert_eq!(missing(&attempt(code, output)).as_deref(), Some(program), "{output}");
+            assert_eq!(
+                missing(&attempt(code, output)).as_deref(),
+                Some(program),
+                "{output}"
+            );
         }
     }
 
     #[test]
     fn a_check_that_ran_and_failed_is_not_meant() {
         for (code, output) in [
-            (22, "curl: (22) The requested URL returned error: 404 Not Found"),
+            (
+                22,
+                "curl: (22) The requested URL returned error: 404 Not Found",
+            ),
             (7, "curl: (7) Failed to connect to localhost port 80"),
             (1, "page not found"),
             (0, "sh: x: not found"),
@@ -233,10 +266,22 @@ mod tests {
         let all = check(&Evidence::new(app.clone(), app));
         let told: Vec<(String, u32)> = all
             .iter()
-            .map(|finding| (finding.data["key"].as_str().unwrap_or_default().to_owned(), finding.locations[0].place.line))
+            .map(|finding| {
+                (
+                    finding.data["key"].as_str().unwrap_or_default().to_owned(),
+                    finding.locations[0].place.line,
+                )
+            })
             .collect();
         let told: Vec<(&str, u32)> = told.iter().map(|(key, line)| (&**key, *line)).collect();
-        assert_eq!(told, [("healthcheck.interval", 6), ("healthcheck.retries", 8), ("healthcheck.start_period", 9)]);
+        assert_eq!(
+            told,
+            [
+                ("healthcheck.interval", 6),
+                ("healthcheck.retries", 8),
+                ("healthcheck.start_period", 9)
+            ]
+        );
     }
 
     #[test]

@@ -75,7 +75,9 @@ fn is_local(port: &Port) -> bool {
 }
 
 fn differs(port: &Port) -> bool {
-    port.published.is_some_and(|published| published != port.target) && !is_local(port)
+    port.published
+        .is_some_and(|published| published != port.target)
+        && !is_local(port)
 }
 
 /// One finding for all ports of a service.
@@ -102,8 +104,17 @@ fn other_numbers(evidence: &Evidence, service: &Service) -> Option<Finding> {
     let mut finding = Finding::new(&INFO, message, help)
         .service(name)
         .data("key", "ports")
-        .data("container_ports", ports.iter().map(|port| port.target).collect::<Vec<_>>())
-        .data("host_ports", ports.iter().filter_map(|port| port.published).collect::<Vec<_>>());
+        .data(
+            "container_ports",
+            ports.iter().map(|port| port.target).collect::<Vec<_>>(),
+        )
+        .data(
+            "host_ports",
+            ports
+                .iter()
+                .filter_map(|port| port.published)
+                .collect::<Vec<_>>(),
+        );
     for port in &ports {
         finding = finding.at(&port.place, "");
     }
@@ -130,7 +141,11 @@ fn shown(port: &Port) -> String {
 /// Variables of the app whose values are addresses with the published port, and where they are set.
 fn users<'a>(evidence: &'a Evidence, port: &'a Port) -> impl Iterator<Item = (&'a str, &'a Place)> {
     let wanted = format!(":{}", port.published.unwrap_or_default());
-    let variables = evidence.prod.services.values().flat_map(|service| &service.environment);
+    let variables = evidence
+        .prod
+        .services
+        .values()
+        .flat_map(|service| &service.environment);
     variables.filter_map(move |variable| {
         let value = &variable.value;
         let named = value.match_indices(&wanted).any(|(at, _)| {
@@ -179,7 +194,10 @@ mod tests {
 
     fn messages(ports: &str) -> Vec<String> {
         let text = format!("services:\n  web: {{image: web, ports: {ports}}}\n");
-        found(&text).into_iter().map(|finding| finding.message).collect()
+        found(&text)
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
     }
 
     #[test]
@@ -187,13 +205,18 @@ mod tests {
         let all = messages("['8080:80', '8443:443', '22:22']");
         assert_eq!(
             all,
-            ["`web` publishes `8080:80` and `8443:443`, and a task has no other number for a container's port: clients must use `80` and `443`"]
+            [
+                "`web` publishes `8080:80` and `8443:443`, and a task has no other number for a container's port: clients must use `80` and `443`"
+            ]
         );
     }
 
     #[test]
     fn equal_random_and_local_ports_are_fine() {
-        assert_eq!(messages("['80:80', '3000', '127.0.0.1:8080:80', '6060/udp']"), Vec::<String>::new());
+        assert_eq!(
+            messages("['80:80', '3000', '127.0.0.1:8080:80', '6060/udp']"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -206,7 +229,9 @@ mod tests {
         let all = messages("['53:53/udp', '53:53/tcp']");
         assert_eq!(
             all,
-            ["`web` publishes port 53 under both udp and tcp, and ECS maps a container's port under one protocol"]
+            [
+                "`web` publishes port 53 under both udp and tcp, and ECS maps a container's port under one protocol"
+            ]
         );
     }
 
@@ -215,7 +240,11 @@ mod tests {
         let all = found(
             "services:\n  api: {image: api, ports: ['8080:80']}\n  web:\n    image: web\n    environment:\n      API: http://localhost:8080/v1\n      OTHER: http://localhost:80801\n",
         );
-        let lines: Vec<u32> = all[0].locations.iter().map(|location| location.place.line).collect();
+        let lines: Vec<u32> = all[0]
+            .locations
+            .iter()
+            .map(|location| location.place.line)
+            .collect();
         assert_eq!(lines, [2, 6]);
     }
 }

@@ -57,7 +57,9 @@ rule! {
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let services = evidence.prod.services.values();
-    services.filter_map(|service| finding(evidence, service)).collect()
+    services
+        .filter_map(|service| finding(evidence, service))
+        .collect()
 }
 
 fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
@@ -67,7 +69,9 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
     }
     let name = &service.name;
     let mut dockerfiles = evidence.dockerfiles.iter();
-    let written = dockerfiles.find(|seen| seen.service == *name).and_then(|seen| seen.healthcheck.as_ref());
+    let written = dockerfiles
+        .find(|seen| seen.service == *name)
+        .and_then(|seen| seen.healthcheck.as_ref());
     // `HEALTHCHECK NONE`
     if written.is_some_and(|check| check.value.is_empty()) {
         return None;
@@ -88,7 +92,9 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
         return None;
     }
     let message = match waiting.as_slice() {
-        [] => format!("ECS ignores the HEALTHCHECK of the image of `{name}`: a container that hangs is never replaced"),
+        [] => format!(
+            "ECS ignores the HEALTHCHECK of the image of `{name}`: a container that hangs is never replaced"
+        ),
         waiting => format!(
             "ECS ignores the HEALTHCHECK of the image of `{name}`, and {} wait for it to be healthy: such a task definition is refused",
             list(waiting)
@@ -98,7 +104,9 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
         Some(check) => format!("test: {}", yaml(&check.value)),
         None => "test: [\"CMD\", …]` with the command of the image's check (`docker inspect` shows it), `interval: 10s".to_owned(),
     };
-    let help = format!("write it into the Compose file as well, below `healthcheck:` of `{name}`: `{test}`");
+    let help = format!(
+        "write it into the Compose file as well, below `healthcheck:` of `{name}`: `{test}`"
+    );
     let mut finding = Finding::new(&INFO, message, help)
         .service(name)
         .data("waiting", waiting.clone());
@@ -110,7 +118,9 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
     }
     let dependencies = evidence.prod.services.values().flat_map(|other| {
         let all = other.depends_on.iter();
-        all.filter(|dependency| dependency.service.value == *name && dependency.condition == Condition::Healthy)
+        all.filter(|dependency| {
+            dependency.service.value == *name && dependency.condition == Condition::Healthy
+        })
     });
     for dependency in dependencies {
         finding = finding.at(&dependency.service.place, "");
@@ -119,8 +129,14 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
         finding = finding.at(&service.place, "");
     }
     Some(match written {
-        Some(check) => finding.proof(format!("the Dockerfile says `HEALTHCHECK CMD {}`", check.value)),
-        None => finding.proof(format!("the image `{}` has a HEALTHCHECK", image.map_or("", |image| &image.reference))),
+        Some(check) => finding.proof(format!(
+            "the Dockerfile says `HEALTHCHECK CMD {}`",
+            check.value
+        )),
+        None => finding.proof(format!(
+            "the image `{}` has a HEALTHCHECK",
+            image.map_or("", |image| &image.reference)
+        )),
     })
 }
 
@@ -173,10 +189,20 @@ mod tests {
 
     #[test]
     fn a_check_of_the_dockerfile_is_a_warning_that_shows_how_to_write_it() {
-        let all = check(&evidence(ALONE, Some("curl -f 'http://localhost/'"), ImageOrigin::Built));
+        let all = check(&evidence(
+            ALONE,
+            Some("curl -f 'http://localhost/'"),
+            ImageOrigin::Built,
+        ));
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].severity, Severity::Warning);
-        assert!(all[0].help.contains("test: 'curl -f ''http://localhost/'''"), "{}", all[0].help);
+        assert!(
+            all[0]
+                .help
+                .contains("test: 'curl -f ''http://localhost/'''"),
+            "{}",
+            all[0].help
+        );
     }
 
     #[test]
@@ -188,7 +214,14 @@ mod tests {
 
     #[test]
     fn checks_of_stock_images_that_nobody_waits_for_are_passed_over() {
-        assert!(check(&evidence("services: {web: {image: web}}", None, ImageOrigin::Stock)).is_empty());
+        assert!(
+            check(&evidence(
+                "services: {web: {image: web}}",
+                None,
+                ImageOrigin::Stock
+            ))
+            .is_empty()
+        );
     }
 
     #[test]
@@ -197,7 +230,10 @@ mod tests {
             "services: {web: {build: ., healthcheck: {test: [CMD, 'true']}}}",
             "services: {web: {build: ., healthcheck: {disable: true}}}",
         ] {
-            assert!(check(&evidence(text, Some("true"), ImageOrigin::Built)).is_empty(), "{text}");
+            assert!(
+                check(&evidence(text, Some("true"), ImageOrigin::Built)).is_empty(),
+                "{text}"
+            );
         }
         assert!(check(&evidence(ALONE, Some(""), ImageOrigin::Built)).is_empty());
     }

@@ -79,7 +79,10 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
 fn pair(app: &App) -> Option<Finding> {
     let TaskSize { cpu, memory } = app.task;
     let choices = TaskSize::memory_choices(cpu);
-    if choices.as_ref().is_some_and(|choices| choices.contains(&memory)) {
+    if choices
+        .as_ref()
+        .is_some_and(|choices| choices.contains(&memory))
+    {
         return None;
     }
     let written = &app.task_written;
@@ -89,26 +92,49 @@ fn pair(app: &App) -> Option<Finding> {
         false => written.memory.as_ref().or(written.cpu.as_ref()),
     }?;
     let nearest = nearest(cpu, memory);
-    let shown: Vec<String> = nearest.iter().map(|size| format!("{} CPU units with {} MiB", size.cpu, size.memory)).collect();
+    let shown: Vec<String> = nearest
+        .iter()
+        .map(|size| format!("{} CPU units with {} MiB", size.cpu, size.memory))
+        .collect();
     let message = match cpu_is_wrong {
         true => format!("Fargate has no task with {cpu} CPU units, so ECS does not register it"),
-        false => format!("Fargate has no task with {cpu} CPU units and {memory} MiB, so ECS does not register it"),
+        false => format!(
+            "Fargate has no task with {cpu} CPU units and {memory} MiB, so ECS does not register it"
+        ),
     };
     let help = format!("the nearest sizes are {}", shown.join(" and "));
     let mut finding = Finding::new(&INFO, message, help)
         .data("cpu", cpu)
         .data("memory", memory)
-        .data("nearest", serde_json::Value::from(nearest.iter().map(|size| vec![size.cpu, size.memory]).collect::<Vec<_>>()))
+        .data(
+            "nearest",
+            serde_json::Value::from(
+                nearest
+                    .iter()
+                    .map(|size| vec![size.cpu, size.memory])
+                    .collect::<Vec<_>>(),
+            ),
+        )
         .at(&wrong.place, "");
-    for other in written.cpu.iter().chain(&written.memory).filter(|other| other.place != wrong.place) {
+    for other in written
+        .cpu
+        .iter()
+        .chain(&written.memory)
+        .filter(|other| other.place != wrong.place)
+    {
         finding = finding.at(&other.place, "");
     }
     if let Some(choices) = choices {
         let list: Vec<String> = choices.iter().map(u32::to_string).collect();
-        finding = finding.proof(format!("with {cpu} CPU units memory is one of {}", list.join(", ")));
+        finding = finding.proof(format!(
+            "with {cpu} CPU units memory is one of {}",
+            list.join(", ")
+        ));
     }
     if evidence_of_run(app) {
-        finding = finding.proof(format!("a run of this app takes {cpu} CPU units and {memory} MiB as written"));
+        finding = finding.proof(format!(
+            "a run of this app takes {cpu} CPU units and {memory} MiB as written"
+        ));
     }
     Some(finding)
 }
@@ -126,10 +152,17 @@ fn nearest(cpu: u32, memory: u32) -> Vec<TaskSize> {
         let memory = choices.into_iter().find(|choice| *choice >= memory)?;
         Some(TaskSize { cpu: *size, memory })
     });
-    let below = CPU.iter().rev().find(|size| **size <= cpu).or(CPU.first()).copied();
+    let below = CPU
+        .iter()
+        .rev()
+        .find(|size| **size <= cpu)
+        .or(CPU.first())
+        .copied();
     let close = below.and_then(|cpu| {
         let choices = TaskSize::memory_choices(cpu)?;
-        let memory = choices.into_iter().min_by_key(|choice| choice.abs_diff(memory))?;
+        let memory = choices
+            .into_iter()
+            .min_by_key(|choice| choice.abs_diff(memory))?;
         Some(TaskSize { cpu, memory })
     });
     let mut all: Vec<TaskSize> = roomy.into_iter().chain(close).collect();
@@ -140,7 +173,10 @@ fn nearest(cpu: u32, memory: u32) -> Vec<TaskSize> {
 /// A container with more memory than the whole task.
 fn memory(app: &App, service: &Service) -> Option<Finding> {
     let task = app.task.memory;
-    let own = service.task_memory.as_ref().map(|memory| (i64::from(memory.value), memory.place.clone()));
+    let own = service
+        .task_memory
+        .as_ref()
+        .map(|memory| (i64::from(memory.value), memory.place.clone()));
     let of_compose = || {
         let bytes = service.memory?;
         Some((bytes / MIB, place_of(service, &["mem_limit", "deploy"])))
@@ -154,17 +190,27 @@ fn memory(app: &App, service: &Service) -> Option<Finding> {
         service.name
     );
     let help = match larger(app.task, memory) {
-        Some(size) => format!("{task} MiB or less, or a task of {} CPU units with {} MiB", size.cpu, size.memory),
+        Some(size) => format!(
+            "{task} MiB or less, or a task of {} CPU units with {} MiB",
+            size.cpu, size.memory
+        ),
         None => format!("{task} MiB or less, or a larger `memory` of the task"),
     };
     let finding = Finding::new(&INFO, message, help).service(&service.name);
-    Some(finding.data("memory", memory).data("task_memory", task).at(&place, ""))
+    Some(
+        finding
+            .data("memory", memory)
+            .data("task_memory", task)
+            .at(&place, ""),
+    )
 }
 
 /// The smallest size with as much CPU and enough memory.
 fn larger(task: TaskSize, memory: i64) -> Option<TaskSize> {
     let enough = u32::try_from(memory).ok()?;
-    nearest(task.cpu, enough).into_iter().find(|size| size.memory >= enough)
+    nearest(task.cpu, enough)
+        .into_iter()
+        .find(|size| size.memory >= enough)
 }
 
 /// Containers that have more CPU units together than their task.
@@ -183,25 +229,33 @@ fn cpu(app: &App, task: &str, services: &[&Service]) -> Option<Finding> {
     );
     let roomy = CPU.iter().find(|cpu| i64::from(**cpu) >= all);
     let help = match roomy {
-        Some(cpu) => format!("keep the sum of all `cpu` within {limit}, or give the task {cpu} CPU units"),
+        Some(cpu) => {
+            format!("keep the sum of all `cpu` within {limit}, or give the task {cpu} CPU units")
+        }
         None => format!("keep the sum of all `cpu` within {limit}"),
     };
-    let mut finding = Finding::new(&INFO, message, help).data("cpu", all).data("task_cpu", limit);
+    let mut finding = Finding::new(&INFO, message, help)
+        .data("cpu", all)
+        .data("task_cpu", limit);
     for service in services.iter().rev().filter(|service| units(service) > 0) {
         let place = match &service.task_cpu {
             Some(written) => written.place.clone(),
             None => place_of(service, &["cpu_shares"]),
         };
-        finding = finding
-            .at(&place, "")
-            .proof(format!("`{}` has {} CPU units", service.name, units(service)));
+        finding = finding.at(&place, "").proof(format!(
+            "`{}` has {} CPU units",
+            service.name,
+            units(service)
+        ));
     }
     Some(finding)
 }
 
 /// Where the value of the first of `keys` that is written stands.
 fn place_of(service: &Service, keys: &[&str]) -> Place {
-    let value = keys.iter().find_map(|key| service.values.get(*key)?.first());
+    let value = keys
+        .iter()
+        .find_map(|key| service.values.get(*key)?.first());
     value.unwrap_or(&service.place).clone()
 }
 
@@ -215,12 +269,20 @@ mod tests {
         let app = app_for(text, Mode::Prod);
         let findings = check(&Evidence::new(app.clone(), app)).into_iter();
         findings
-            .map(|finding| (finding.message, finding.help, finding.locations[0].place.line))
+            .map(|finding| {
+                (
+                    finding.message,
+                    finding.help,
+                    finding.locations[0].place.line,
+                )
+            })
             .collect()
     }
 
     fn top(settings: &str) -> Vec<(String, String, u32)> {
-        found(&format!("x-envsim: {{{settings}}}\nservices: {{web: {{image: web}}}}\n"))
+        found(&format!(
+            "x-envsim: {{{settings}}}\nservices: {{web: {{image: web}}}}\n"
+        ))
     }
 
     #[test]
@@ -228,19 +290,38 @@ mod tests {
         let [(message, help, line)] = &top("cpu: 256, memory: 4096")[..] else {
             panic!("one finding")
         };
-        assert_eq!(message, "Fargate has no task with 256 CPU units and 4096 MiB, so ECS does not register it");
-        assert_eq!(help, "the nearest sizes are 512 CPU units with 4096 MiB and 256 CPU units with 2048 MiB");
+        assert_eq!(
+            message,
+            "Fargate has no task with 256 CPU units and 4096 MiB, so ECS does not register it"
+        );
+        assert_eq!(
+            help,
+            "the nearest sizes are 512 CPU units with 4096 MiB and 256 CPU units with 2048 MiB"
+        );
         assert_eq!(*line, 1);
         let [(message, help, _)] = &top("cpu: 300, memory: 700")[..] else {
             panic!("one finding")
         };
-        assert_eq!(message, "Fargate has no task with 300 CPU units, so ECS does not register it");
-        assert_eq!(help, "the nearest sizes are 512 CPU units with 1024 MiB and 256 CPU units with 512 MiB");
+        assert_eq!(
+            message,
+            "Fargate has no task with 300 CPU units, so ECS does not register it"
+        );
+        assert_eq!(
+            help,
+            "the nearest sizes are 512 CPU units with 1024 MiB and 256 CPU units with 512 MiB"
+        );
     }
 
     #[test]
     fn pairs_of_the_table_and_sizes_of_other_machines_are_fine() {
-        for settings in ["", "cpu: 256", "cpu: 512, memory: 3072", "memory: 4096", "cpu: 16384, memory: 40960", "cpu: 300, memory: 700, launch_type: EC2"] {
+        for settings in [
+            "",
+            "cpu: 256",
+            "cpu: 512, memory: 3072",
+            "memory: 4096",
+            "cpu: 16384, memory: 40960",
+            "cpu: 300, memory: 700, launch_type: EC2",
+        ] {
             assert_eq!(top(settings), [], "{settings}");
         }
     }
@@ -252,7 +333,9 @@ mod tests {
 
     #[test]
     fn a_container_has_no_more_memory_than_its_task() {
-        let all = found("x-envsim: {cpu: 256, memory: 512}\nservices:\n  web: {image: web, x-envsim: {memory: 1024}}\n  db:\n    image: db\n    mem_limit: 513m\n  ok: {image: ok, mem_limit: 512m}\n");
+        let all = found(
+            "x-envsim: {cpu: 256, memory: 512}\nservices:\n  web: {image: web, x-envsim: {memory: 1024}}\n  db:\n    image: db\n    mem_limit: 513m\n  ok: {image: ok, mem_limit: 512m}\n",
+        );
         let lines: Vec<u32> = all.iter().map(|(_, _, line)| *line).collect();
         assert_eq!(lines, [3, 6]);
         assert_eq!(
@@ -267,7 +350,9 @@ mod tests {
 
     #[test]
     fn the_containers_of_each_task_share_its_cpu() {
-        let all = found("x-envsim: {cpu: 256}\nservices:\n  a: {image: a, x-envsim: {cpu: 200}}\n  b: {image: a, x-envsim: {cpu: 100}}\n  c: {image: a, x-envsim: {cpu: 100, task: other}}\n");
+        let all = found(
+            "x-envsim: {cpu: 256}\nservices:\n  a: {image: a, x-envsim: {cpu: 200}}\n  b: {image: a, x-envsim: {cpu: 100}}\n  c: {image: a, x-envsim: {cpu: 100, task: other}}\n",
+        );
         assert_eq!(all.len(), 1);
         assert_eq!(
             all[0].0,

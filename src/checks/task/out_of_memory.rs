@@ -54,7 +54,15 @@ const CPU: &[u32] = &[256, 512, 1024, 2048, 4096, 8192, 16384];
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
     let containers = evidence.task.iter().flat_map(|task| &task.containers);
-    let killed = containers.filter(|seen| matches!(seen.end, ContainerEnd::Exited { out_of_memory: true, .. }));
+    let killed = containers.filter(|seen| {
+        matches!(
+            seen.end,
+            ContainerEnd::Exited {
+                out_of_memory: true,
+                ..
+            }
+        )
+    });
     killed.filter_map(|seen| finding(evidence, seen)).collect()
 }
 
@@ -87,7 +95,11 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
         finding = finding.data("in_dev", needed);
     }
     let written = &evidence.prod.task_written;
-    let of_task = written.memory.as_ref().or(written.cpu.as_ref()).map(|at| at.place.clone());
+    let of_task = written
+        .memory
+        .as_ref()
+        .or(written.cpu.as_ref())
+        .map(|at| at.place.clone());
     let place = own.map(|(_, place)| place).or(of_task);
     finding = finding.at(place.as_ref().unwrap_or(&service.place), "");
     if let ContainerEnd::Exited { code, .. } = seen.end {
@@ -99,7 +111,11 @@ fn finding(evidence: &Evidence, seen: &ContainerSeen) -> Option<Finding> {
 /// What was measured, as sentences.
 fn proofs(evidence: &Evidence, service: &Service, mut finding: Finding) -> Finding {
     let name = evidence.prod.task_name(service);
-    let memory = evidence.task.iter().flat_map(|task| &task.memory).find(|memory| memory.task == name);
+    let memory = evidence
+        .task
+        .iter()
+        .flat_map(|task| &task.memory)
+        .find(|memory| memory.task == name);
     if let Some(peak) = memory.and_then(|memory| memory.peak) {
         finding = finding.proof(format!("the task had {} MiB at most", peak / MIB));
     }
@@ -111,12 +127,19 @@ fn proofs(evidence: &Evidence, service: &Service, mut finding: Finding) -> Findi
         .collect();
     used.sort_unstable_by(|a, b| b.cmp(a));
     for (used, name) in used {
-        finding = finding.proof(format!("in dev, without a limit, `{name}` used {used} MiB when the probes were through"));
+        finding = finding.proof(format!(
+            "in dev, without a limit, `{name}` used {used} MiB when the probes were through"
+        ));
     }
     let others = evidence.task.iter().flat_map(|task| &task.containers);
-    let others = others.filter(|other| other.service != service.name && in_task(evidence, &other.service, name));
+    let others = others
+        .filter(|other| other.service != service.name && in_task(evidence, &other.service, name));
     for (other, memory) in others.filter_map(|other| Some((other, other.memory?))) {
-        finding = finding.proof(format!("in the task, `{}` used {} MiB beside it", other.service, memory.used / MIB));
+        finding = finding.proof(format!(
+            "in the task, `{}` used {} MiB beside it",
+            other.service,
+            memory.used / MIB
+        ));
     }
     finding
 }
@@ -132,13 +155,18 @@ fn own_limit(service: &Service) -> Option<(u64, Place)> {
         return Some((u64::from(written.value), written.place.clone()));
     }
     let bytes = u64::try_from(service.memory?).ok()?;
-    let place = ["mem_limit", "deploy"].iter().find_map(|key| service.values.get(*key)?.first());
+    let place = ["mem_limit", "deploy"]
+        .iter()
+        .find_map(|key| service.values.get(*key)?.first());
     Some((bytes / MIB, place.unwrap_or(&service.place).clone()))
 }
 
 /// What a service used in dev, in MiB.
 fn dev_memory(evidence: &Evidence, service: &str) -> Option<u64> {
-    let seen = evidence.dev_memory.iter().find(|seen| seen.service == service);
+    let seen = evidence
+        .dev_memory
+        .iter()
+        .find(|seen| seen.service == service);
     seen.map(|seen| seen.memory.used.div_ceil(MIB))
 }
 
@@ -146,7 +174,10 @@ fn dev_memory(evidence: &Evidence, service: &str) -> Option<u64> {
 fn dev_sum(evidence: &Evidence, service: &Service) -> Option<u64> {
     dev_memory(evidence, &service.name)?;
     let name = evidence.prod.task_name(service);
-    let all = evidence.dev_memory.iter().filter(|dev| in_task(evidence, &dev.service, name));
+    let all = evidence
+        .dev_memory
+        .iter()
+        .filter(|dev| in_task(evidence, &dev.service, name));
     Some(all.map(|dev| dev.memory.used).sum::<u64>().div_ceil(MIB))
 }
 
@@ -157,13 +188,18 @@ fn help(name: &str, task: TaskSize, own: Option<u64>, needed: Option<u64>) -> St
     let enough = needed.unwrap_or_default().max(limit + 1);
     let used = match needed {
         Some(needed) if needed > limit => format!("in dev it needed {needed} MiB; "),
-        Some(needed) => format!("in dev {needed} MiB were enough when the probes were through, so look for what grows in the task; "),
+        Some(needed) => format!(
+            "in dev {needed} MiB were enough when the probes were through, so look for what grows in the task; "
+        ),
         None => String::new(),
     };
     let size = size(task, enough);
     let change = match (own, size) {
         (Some(_), _) if enough <= u64::from(task.memory) => {
-            format!("give the container of `{name}` {} MiB or more", round_up(enough))
+            format!(
+                "give the container of `{name}` {} MiB or more",
+                round_up(enough)
+            )
         }
         (Some(_), Some(size)) => format!(
             "give the container of `{name}` {} MiB or more, and the task {}",
@@ -171,7 +207,10 @@ fn help(name: &str, task: TaskSize, own: Option<u64>, needed: Option<u64>) -> St
             shown(task, size)
         ),
         (None, Some(size)) => format!("the next size with room is {}", shown(task, size)),
-        (_, None) => format!("{} are no size of Fargate any more", list(&[format!("{enough} MiB")])),
+        (_, None) => format!(
+            "{} are no size of Fargate any more",
+            list(&[format!("{enough} MiB")])
+        ),
     };
     format!("{used}{change}; or let `{name}` use less: a heap limit, fewer workers")
 }
@@ -193,7 +232,9 @@ fn size(task: TaskSize, enough: u64) -> Option<TaskSize> {
     let larger = CPU.iter().filter(|cpu| **cpu >= task.cpu);
     larger.into_iter().find_map(|cpu| {
         let choices = TaskSize::memory_choices(*cpu)?;
-        let memory = choices.into_iter().find(|choice| u64::from(*choice) >= enough)?;
+        let memory = choices
+            .into_iter()
+            .find(|choice| u64::from(*choice) >= enough)?;
         Some(TaskSize { cpu: *cpu, memory })
     })
 }
@@ -237,7 +278,8 @@ mod tests {
         code: 137,
         out_of_memory: true,
     };
-    const TWO: &str = "x-envsim: {cpu: 256, memory: 512}\nservices: {web: {image: web}, db: {image: db}}\n";
+    const TWO: &str =
+        "x-envsim: {cpu: 256, memory: 512}\nservices: {web: {image: web}, db: {image: db}}\n";
 
     #[test]
     fn a_full_task_is_told_with_the_size_that_had_been_enough() {
@@ -247,7 +289,9 @@ mod tests {
             "`web` was killed because the 512 MiB of its task were full, and ECS stops the whole task with it"
         );
         assert!(
-            found[0].help.starts_with("in dev it needed 780 MiB; the next size with room is 1024 MiB;"),
+            found[0]
+                .help
+                .starts_with("in dev it needed 780 MiB; the next size with room is 1024 MiB;"),
             "{}",
             found[0].help
         );
@@ -256,7 +300,11 @@ mod tests {
     #[test]
     fn more_than_the_table_has_for_the_cpu_needs_more_cpu() {
         let found = check(&evidence(TWO, KILLED, &[("web", 3000)]));
-        assert!(found[0].help.contains("3072 MiB with 512 CPU units"), "{}", found[0].help);
+        assert!(
+            found[0].help.contains("3072 MiB with 512 CPU units"),
+            "{}",
+            found[0].help
+        );
     }
 
     #[test]
@@ -267,13 +315,25 @@ mod tests {
             found[0].message,
             "`web` was killed because the 64 MiB of its container were full, and ECS stops the whole task with it"
         );
-        assert!(found[0].help.contains("give the container of `web` 128 MiB or more;"), "{}", found[0].help);
+        assert!(
+            found[0]
+                .help
+                .contains("give the container of `web` 128 MiB or more;"),
+            "{}",
+            found[0].help
+        );
     }
 
     #[test]
     fn without_a_dev_run_the_next_size_is_named() {
         let found = check(&evidence(TWO, KILLED, &[]));
-        assert!(found[0].help.starts_with("the next size with room is 1024 MiB;"), "{}", found[0].help);
+        assert!(
+            found[0]
+                .help
+                .starts_with("the next size with room is 1024 MiB;"),
+            "{}",
+            found[0].help
+        );
     }
 
     #[test]

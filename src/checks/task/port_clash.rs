@@ -98,18 +98,20 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
             services.insert(&service.name, reasons);
         }
     }
-    let clashes = ports.iter().filter_map(|((_, port), services)| clash(evidence, *port, services));
+    let clashes = ports
+        .iter()
+        .filter_map(|((_, port), services)| clash(evidence, *port, services));
     clashes.collect()
 }
 
 /// The finding about one port of a task, when two of its services have it.
-fn clash(
-    evidence: &Evidence,
-    port: u16,
-    services: &BTreeMap<&str, Reasons>,
-) -> Option<Finding> {
+fn clash(evidence: &Evidence, port: u16, services: &BTreeMap<&str, Reasons>) -> Option<Finding> {
     let lost = loser(evidence, port, services);
-    let mapped = |reasons: &Reasons| reasons.iter().any(|reason| reason.strength == Strength::Mapped);
+    let mapped = |reasons: &Reasons| {
+        reasons
+            .iter()
+            .any(|reason| reason.strength == Strength::Mapped)
+    };
     // Two port mappings are refused, whoever listens.
     let refused = services.values().filter(|reasons| mapped(reasons)).count() >= 2;
     let holds = |name: &str, reasons: &Reasons| {
@@ -119,7 +121,9 @@ fn clash(
             Some(Strength::Seen | Strength::Told) => true,
             Some(Strength::Mapped) => refused || believable(evidence, name),
             // Where the dev run shows the sockets, they decide.
-            Some(Strength::Hinted) => evidence.dev_listeners.is_none() && hint_counts(evidence, name),
+            Some(Strength::Hinted) => {
+                evidence.dev_listeners.is_none() && hint_counts(evidence, name)
+            }
             None => false,
         }
     };
@@ -138,42 +142,85 @@ fn clash(
 fn reasons(evidence: &Evidence, service: &Service) -> BTreeMap<u16, Reasons> {
     let mut all: BTreeMap<u16, Reasons> = BTreeMap::new();
     let name = &service.name;
-    let mut add = |port: u16, strength: Strength, sentence: String, place: Option<&Place>, text: &str| {
-        let reason = Reason {
-            strength,
-            sentence,
-            place: place.cloned(),
-            text: text.to_owned(),
+    let mut add =
+        |port: u16, strength: Strength, sentence: String, place: Option<&Place>, text: &str| {
+            let reason = Reason {
+                strength,
+                sentence,
+                place: place.cloned(),
+                text: text.to_owned(),
+            };
+            let reasons = all.entry(port).or_default();
+            if !reasons
+                .iter()
+                .any(|other: &Reason| other.sentence == reason.sentence)
+            {
+                reasons.push(reason);
+            }
         };
-        let reasons = all.entry(port).or_default();
-        if !reasons.iter().any(|other: &Reason| other.sentence == reason.sentence) {
-            reasons.push(reason);
-        }
-    };
     let seen = seen_listening(evidence, service);
     for port in &seen {
         let sentence = format!("in dev, `{name}` listens on {port} in a namespace of its own");
         add(*port, Strength::Seen, sentence, None, "");
     }
     // Where the dev run shows all of its sockets, files that say otherwise are wrong.
-    for claim in told(evidence, name).filter(|claim| seen.is_empty() || seen.contains(&claim.port)) {
+    for claim in told(evidence, name).filter(|claim| seen.is_empty() || seen.contains(&claim.port))
+    {
         let sentence = format!("`{name}`: {}", claim.what);
-        add(claim.port, Strength::Told, sentence, claim.place.as_ref(), &claim.text);
+        add(
+            claim.port,
+            Strength::Told,
+            sentence,
+            claim.place.as_ref(),
+            &claim.text,
+        );
     }
-    for port in service.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
+    for port in service
+        .ports
+        .iter()
+        .filter(|port| port.protocol == Protocol::Tcp)
+    {
         let sentence = format!("the Compose file maps port {} of `{name}`", port.target);
-        add(port.target, Strength::Mapped, sentence, Some(&port.place), "");
+        add(
+            port.target,
+            Strength::Mapped,
+            sentence,
+            Some(&port.place),
+            "",
+        );
     }
     for port in &service.expose {
         let sentence = format!("the Compose file exposes {} of `{name}`", port.value);
-        add(port.value, Strength::Hinted, sentence, Some(&port.place), "");
+        add(
+            port.value,
+            Strength::Hinted,
+            sentence,
+            Some(&port.place),
+            "",
+        );
     }
-    let dockerfiles = evidence.dockerfiles.iter().filter(|seen| seen.service == *name);
-    for exposed in dockerfiles.flat_map(|seen| &seen.exposes).filter(|exposed| exposed.protocol == "tcp") {
+    let dockerfiles = evidence
+        .dockerfiles
+        .iter()
+        .filter(|seen| seen.service == *name);
+    for exposed in dockerfiles
+        .flat_map(|seen| &seen.exposes)
+        .filter(|exposed| exposed.protocol == "tcp")
+    {
         let sentence = format!("the Dockerfile of `{name}` exposes {}", exposed.port);
-        add(exposed.port, Strength::Hinted, sentence, Some(&exposed.place), &exposed.text);
+        add(
+            exposed.port,
+            Strength::Hinted,
+            sentence,
+            Some(&exposed.place),
+            &exposed.text,
+        );
     }
-    for port in evidence.image(name).into_iter().flat_map(|image| &image.exposed) {
+    for port in evidence
+        .image(name)
+        .into_iter()
+        .flat_map(|image| &image.exposed)
+    {
         let sentence = format!("the image of `{name}` exposes {port}");
         add(*port, Strength::Hinted, sentence, None, "");
     }
@@ -194,16 +241,26 @@ fn seen_listening(evidence: &Evidence, service: &Service) -> Vec<u16> {
 
 /// What the files of a service tell.
 fn told<'a>(evidence: &'a Evidence, service: &str) -> impl Iterator<Item = &'a PortClaim> {
-    let seen = evidence.ports.iter().filter(move |seen| seen.service == service);
+    let seen = evidence
+        .ports
+        .iter()
+        .filter(move |seen| seen.service == service);
     seen.flat_map(|seen| &seen.claims)
 }
 
 /// Whether a program listens behind a mapped port that nothing else speaks of: not where its command is
 /// one that listens on nothing, nor where the command or a well-known server says another port.
 fn believable(evidence: &Evidence, service: &str) -> bool {
-    let idle = evidence.ports.iter().any(|seen| seen.service == service && seen.idle.is_some());
-    let elsewhere = told(evidence, service)
-        .any(|claim| matches!(claim.how, PortSource::Command | PortSource::Stock | PortSource::Configuration));
+    let idle = evidence
+        .ports
+        .iter()
+        .any(|seen| seen.service == service && seen.idle.is_some());
+    let elsewhere = told(evidence, service).any(|claim| {
+        matches!(
+            claim.how,
+            PortSource::Command | PortSource::Stock | PortSource::Configuration
+        )
+    });
     !idle && !elsewhere
 }
 
@@ -293,7 +350,9 @@ fn finding(
 ) -> Finding {
     let names: Vec<&&str> = services.keys().collect();
     let outcome = match lost {
-        Some((loser, _)) => format!("only one can have it, and in the task `{loser}` did not get it"),
+        Some((loser, _)) => {
+            format!("only one can have it, and in the task `{loser}` did not get it")
+        }
         None => "only one can have it".to_owned(),
     };
     let message = format!(
@@ -306,9 +365,16 @@ fn finding(
     );
     let mut finding = Finding::new(&INFO, message, help).data("port", port).data(
         "services",
-        names.iter().map(|name| (**name).to_owned()).collect::<Vec<_>>(),
+        names
+            .iter()
+            .map(|name| (**name).to_owned())
+            .collect::<Vec<_>>(),
     );
-    let hinted = |reasons: &Reasons| reasons.first().is_none_or(|reason| reason.strength == Strength::Hinted);
+    let hinted = |reasons: &Reasons| {
+        reasons
+            .first()
+            .is_none_or(|reason| reason.strength == Strength::Hinted)
+    };
     if lost.is_none() && services.values().any(|reasons| hinted(reasons)) {
         finding.severity = Severity::Warning;
     }
@@ -316,8 +382,14 @@ fn finding(
         for reason in reasons.iter() {
             finding = finding.proof(&*reason.sentence);
         }
-        let placed = reasons.iter().find_map(|reason| Some((reason.place.as_ref()?, &*reason.text)));
-        let written = evidence.prod.services.get(*service).map(|service| (&service.place, ""));
+        let placed = reasons
+            .iter()
+            .find_map(|reason| Some((reason.place.as_ref()?, &*reason.text)));
+        let written = evidence
+            .prod
+            .services
+            .get(*service)
+            .map(|service| (&service.place, ""));
         if let Some((place, text)) = placed.or(written) {
             finding = finding.at(place, text);
         }
@@ -366,12 +438,16 @@ mod tests {
 
     fn found(evidence: &Evidence) -> Vec<(u16, Severity)> {
         let port = |finding: &Finding| finding.data["port"].as_u64().unwrap_or_default() as u16;
-        check(evidence).iter().map(|finding| (port(finding), finding.severity)).collect()
+        check(evidence)
+            .iter()
+            .map(|finding| (port(finding), finding.severity))
+            .collect()
     }
 
     #[test]
     fn two_port_mappings_of_one_port_are_refused_whoever_listens() {
-        let text = "services:\n  a: {image: a, ports: ['80:80']}\n  b: {image: b, ports: ['81:80']}\n";
+        let text =
+            "services:\n  a: {image: a, ports: ['80:80']}\n  b: {image: b, ports: ['81:80']}\n";
         let evidence = evidence(text, &[("b", &[(3000, PortSource::Command)])]);
         assert_eq!(found(&evidence), [(80, Severity::Error)]);
     }
@@ -393,7 +469,10 @@ mod tests {
             ("web", &[(3000, PortSource::Command)]),
         ];
         assert_eq!(found(&evidence(text, ports)), []);
-        assert_eq!(found(&evidence(text, &ports[..1])), [(3306, Severity::Warning)]);
+        assert_eq!(
+            found(&evidence(text, &ports[..1])),
+            [(3306, Severity::Warning)]
+        );
     }
 
     #[test]

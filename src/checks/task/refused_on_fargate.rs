@@ -139,14 +139,19 @@ fn of_key(service: &Service, change: &Change, weight: Weight) -> Vec<Finding> {
     let weight = match (&*change.key, values.first().map(|value| &*value.text)) {
         ("ipc" | "pid", Some("host")) => Weight::Hard,
         ("ipc", Some("private")) => return Vec::new(),
-        ("ipc" | "pid" | "network_mode", Some(text)) if text != "host" && text != "none" => Weight::Soft,
+        ("ipc" | "pid" | "network_mode", Some(text)) if text != "host" && text != "none" => {
+            Weight::Soft
+        }
         _ => weight,
     };
     let groups: Vec<&[Value]> = match weight {
         Weight::Hard => values.chunks(1).collect(),
         _ => vec![&values],
     };
-    groups.into_iter().map(|group| finding(service, change, weight, group)).collect()
+    groups
+        .into_iter()
+        .map(|group| finding(service, change, weight, group))
+        .collect()
 }
 
 fn finding(service: &Service, change: &Change, weight: Weight, values: &[Value]) -> Finding {
@@ -161,9 +166,14 @@ fn finding(service: &Service, change: &Change, weight: Weight, values: &[Value])
         "" | "true" => format!("`{key}`"),
         shown => format!("`{key}: {shown}`"),
     };
-    let message = format!("ECS on Fargate refuses {value} of `{}`: {effect}", service.name);
+    let message = format!(
+        "ECS on Fargate refuses {value} of `{}`: {effect}",
+        service.name
+    );
     let help = match &*change.help {
-        "" => format!("take `{key}` out, or move it into `compose.override.yaml` when only development needs it"),
+        "" => format!(
+            "take `{key}` out, or move it into `compose.override.yaml` when only development needs it"
+        ),
         help => format!("{help}; what only development needs goes into `compose.override.yaml`"),
     };
     let mut finding = Finding::new(&INFO, message, help)
@@ -248,7 +258,14 @@ fn values(service: &Service, change: &Change) -> Vec<Value> {
         "privileged" | "use_api_socket" => one(Some("true")),
         "tmpfs" => {
             let without_size = service.volumes.iter().filter(|mount| {
-                matches!(&mount.kind, MountKind::Tmpfs { size: None, options: Some(_), .. })
+                matches!(
+                    &mount.kind,
+                    MountKind::Tmpfs {
+                        size: None,
+                        options: Some(_),
+                        ..
+                    }
+                )
             });
             without_size
                 .map(|mount| Value {
@@ -311,7 +328,9 @@ mod tests {
         let mut evidence = Evidence::new(app.clone(), app);
         for service in evidence.prod.services.values() {
             for key in refused {
-                let Some(place) = service.keys.get(*key) else { continue };
+                let Some(place) = service.keys.get(*key) else {
+                    continue;
+                };
                 evidence.changes.push(Change {
                     kind: ChangeKind::Refused,
                     service: service.name.clone(),
@@ -330,7 +349,12 @@ mod tests {
         let all = check(evidence).into_iter().map(|finding| {
             let text = |key: &str| finding.data[key].as_str().unwrap_or_default().to_owned();
             let line = finding.locations[0].place.line;
-            format!("{} {} {} {line}", text("key"), text("value"), finding.severity.as_str())
+            format!(
+                "{} {} {} {line}",
+                text("key"),
+                text("value"),
+                finding.severity.as_str()
+            )
         });
         all.collect()
     }
@@ -349,7 +373,11 @@ mod tests {
         let text = "services:\n  web:\n    image: web\n    hostname: web1\n    links: [db, cache]\n    privileged: true\n  db: {image: db}\n  cache: {image: cache}\n";
         assert_eq!(
             found(text, &["hostname", "links", "privileged"]),
-            ["hostname web1 warning 4", "links db, cache warning 5", "privileged true error 6"]
+            [
+                "hostname web1 warning 4",
+                "links db, cache warning 5",
+                "privileged true error 6"
+            ]
         );
     }
 
@@ -370,7 +398,10 @@ mod tests {
     #[test]
     fn on_ec2_only_what_the_network_mode_refuses_is_told() {
         let text = "x-envsim: {launch_type: EC2}\nservices:\n  web: {image: web, privileged: true, hostname: web1}\n";
-        assert_eq!(found(text, &["privileged", "hostname"]), ["hostname web1 warning 3"]);
+        assert_eq!(
+            found(text, &["privileged", "hostname"]),
+            ["hostname web1 warning 3"]
+        );
     }
 
     #[test]

@@ -13,25 +13,46 @@ use crate::scan::ports::source;
 /// Files of one service that are read for its ports.
 const MOST_FILES: usize = 3000;
 /// Endings that a program's name in a command leaves out.
-const ENDINGS: &[&str] = &["", ".js", ".ts", ".mjs", ".cjs", ".py", "/index.js", "/index.ts", ".sh"];
+const ENDINGS: &[&str] = &[
+    "",
+    ".js",
+    ".ts",
+    ".mjs",
+    ".cjs",
+    ".py",
+    "/index.js",
+    "/index.ts",
+];
 
 /// The file of the image that the command calls `name`, with its text.
 pub fn file(subject: &Subject, name: &str) -> Option<(PathBuf, String)> {
     let name = name.trim_start_matches("./");
-    let wanted: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let wanted: Vec<&str> = name
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     let last = *wanted.last()?;
     let mut best: Option<(usize, usize, &PathBuf)> = None;
     for path in subject.files {
         let shown = path.to_string_lossy();
         for ending in ENDINGS {
-            let Some(stem) = shown.strip_suffix(ending) else { continue };
+            let Some(stem) = shown.strip_suffix(ending) else {
+                continue;
+            };
             let parts: Vec<&str> = stem.split('/').collect();
             if parts.last() != Some(&last) {
                 continue;
             }
-            let same = parts.iter().rev().zip(wanted.iter().rev()).take_while(|(a, b)| a == b).count();
+            let same = parts
+                .iter()
+                .rev()
+                .zip(wanted.iter().rev())
+                .take_while(|(a, b)| a == b)
+                .count();
             // The one with the longest common end, then the topmost.
-            let better = best.is_none_or(|(most, depth, _)| same > most || (same == most && parts.len() < depth));
+            let better = best.is_none_or(|(most, depth, _)| {
+                same > most || (same == most && parts.len() < depth)
+            });
             if better {
                 best = Some((same, parts.len(), path));
             }
@@ -43,7 +64,11 @@ pub fn file(subject: &Subject, name: &str) -> Option<(PathBuf, String)> {
 
 /// The text of the script `name` in the topmost package.json that has it.
 pub fn package_script(subject: &Subject, name: &str) -> Option<String> {
-    let mut packages: Vec<&PathBuf> = subject.files.iter().filter(|path| path.ends_with("package.json")).collect();
+    let mut packages: Vec<&PathBuf> = subject
+        .files
+        .iter()
+        .filter(|path| path.ends_with("package.json"))
+        .collect();
     packages.sort_by_key(|path| path.components().count());
     packages.into_iter().find_map(|path| {
         let text = std::fs::read_to_string(path).ok()?;
@@ -56,7 +81,10 @@ pub fn package_script(subject: &Subject, name: &str) -> Option<String> {
 /// Whether a file is a shell script.
 pub fn is_shell(path: &Path, text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default();
-    let by_first = first.starts_with("#!") && ["sh", "bash", "dash", "ash"].iter().any(|shell| first.trim_end().ends_with(shell) || first.contains(&format!("{shell} ")));
+    let by_first = first.starts_with("#!")
+        && ["sh", "bash", "dash", "ash"]
+            .iter()
+            .any(|shell| first.trim_end().ends_with(shell) || first.contains(&format!("{shell} ")));
     path.extension().is_some_and(|extension| extension == "sh") || by_first
 }
 
@@ -73,13 +101,20 @@ fn claims(subject: &Subject, path: &Path, text: &str, how: PortSource) -> Vec<Po
     let shown = subject.app.relative(path);
     let found = source::ports(&shown, text).into_iter();
     found
-        .map(|mention| {
+        .filter_map(|mention| {
             let replaced = mention.variable.as_ref().and_then(|name| {
                 let port = subject.variable(name)?.parse().ok()?;
                 Some(of_variable(name, port, subject.variable_place(name)))
             });
-            replaced.unwrap_or_else(|| {
-                let line = text.lines().nth(mention.line as usize - 1).unwrap_or_default();
+            // A variable without a default and without a value says nothing.
+            if replaced.is_none() && mention.port == 0 {
+                return None;
+            }
+            Some(replaced.unwrap_or_else(|| {
+                let line = text
+                    .lines()
+                    .nth(mention.line as usize - 1)
+                    .unwrap_or_default();
                 PortClaim {
                     port: mention.port,
                     how,
@@ -92,7 +127,7 @@ fn claims(subject: &Subject, path: &Path, text: &str, how: PortSource) -> Vec<Po
                     }),
                     text: mask(line.trim_end()).into_owned(),
                 }
-            })
+            }))
         })
         .collect()
 }
@@ -100,7 +135,12 @@ fn claims(subject: &Subject, path: &Path, text: &str, how: PortSource) -> Vec<Po
 /// The claims of all source files of the image.
 pub fn everywhere(subject: &Subject) -> Vec<PortClaim> {
     let mut claims = Vec::new();
-    for path in subject.files.iter().filter(|path| !source::is_configuration(&path.to_string_lossy())).take(MOST_FILES) {
+    for path in subject
+        .files
+        .iter()
+        .filter(|path| !source::is_configuration(&path.to_string_lossy()))
+        .take(MOST_FILES)
+    {
         if let Some(text) = read(subject, path) {
             claims.extend(claims_of(subject, path, &text));
         }
@@ -119,7 +159,9 @@ fn spring_boot(subject: &Subject) -> Option<PortClaim> {
     });
     builds.find_map(|path| {
         let text = std::fs::read_to_string(path).ok()?;
-        let word = ["spring-boot-starter-web", "spring-boot-starter-webflux"].into_iter().find(|word| text.contains(word))?;
+        let word = ["spring-boot-starter-web", "spring-boot-starter-webflux"]
+            .into_iter()
+            .find(|word| text.contains(word))?;
         let line = text.lines().position(|line| line.contains(word))?;
         let shown = subject.app.relative(path);
         Some(PortClaim {
@@ -141,7 +183,11 @@ pub fn configured(subject: &Subject, parts: &[&str]) -> Vec<PortClaim> {
         return Vec::new();
     }
     let wanted = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_ascii_lowercase();
         parts.iter().any(|part| name.contains(part))
     };
     of_configuration(subject, &wanted)
@@ -184,14 +230,22 @@ fn of_configuration(subject: &Subject, wanted: &dyn Fn(&Path) -> bool) -> Vec<Po
 
 /// Files that a bind mount or a config brings.
 fn mounted(subject: &Subject) -> Vec<PathBuf> {
-    let binds = subject.service.volumes.iter().filter_map(|mount| match &mount.kind {
-        MountKind::Bind { source, .. } => Some(source),
-        _ => None,
-    });
-    let configs = subject.service.files.iter().filter_map(|file| match &file.source {
-        FileSource::File(source) => Some(source),
-        _ => None,
-    });
+    let binds = subject
+        .service
+        .volumes
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source, .. } => Some(source),
+            _ => None,
+        });
+    let configs = subject
+        .service
+        .files
+        .iter()
+        .filter_map(|file| match &file.source {
+            FileSource::File(source) => Some(source),
+            _ => None,
+        });
     let mut all = Vec::new();
     for source in binds.chain(configs) {
         // A path of the host outside of the project has nothing of the app.

@@ -10,7 +10,13 @@ use crate::scan::ports::stock::{StockImage, stock};
 /// Scripts that start scripts are followed this far.
 const DEEPEST: usize = 4;
 /// Variables that common frameworks and platforms take the port from, the first one that is set.
-const PORT_VARIABLES: &[&str] = &["PORT", "SERVER_PORT", "ASPNETCORE_HTTP_PORTS", "ASPNETCORE_URLS", "FLASK_RUN_PORT"];
+const PORT_VARIABLES: &[&str] = &[
+    "PORT",
+    "SERVER_PORT",
+    "ASPNETCORE_HTTP_PORTS",
+    "ASPNETCORE_URLS",
+    "FLASK_RUN_PORT",
+];
 
 /// What is known of the program.
 #[derive(Default)]
@@ -80,7 +86,8 @@ fn read<'a>(
     };
     match (entrypoint, command) {
         (Some(entrypoint), Some(command)) => {
-            if let (Command::Exec(first), Command::Exec(rest)) = (&entrypoint.command, &command.command)
+            if let (Command::Exec(first), Command::Exec(rest)) =
+                (&entrypoint.command, &command.command)
                 && !is_script(first)
             {
                 let words: Vec<String> = first.iter().chain(rest).cloned().collect();
@@ -100,7 +107,9 @@ fn read<'a>(
 fn is_script(words: &[String]) -> bool {
     let last = words.last().map_or("", String::as_str);
     let name = last.rsplit('/').next().unwrap_or(last);
-    name.ends_with(".sh") || name.contains("entrypoint") || (words.len() == 1 && last.starts_with('/') && !last.contains("/bin/"))
+    name.ends_with(".sh")
+        || name.contains("entrypoint")
+        || (words.len() == 1 && last.starts_with('/') && !last.contains("/bin/"))
 }
 
 /// Follows scripts and shell files to the commands in them, and gives the claims of the source files that
@@ -123,11 +132,17 @@ fn follow(subject: &Subject, told: &mut Told) -> Vec<PortClaim> {
         let mut known = false;
         for file in files {
             match code::file(subject, &file) {
+                // Which of its programs is started depends on the arguments.
+                Some((path, text)) if code::is_shell(&path, &text) && command::chooses(&text) => {
+                    told.unknown = true;
+                }
                 Some((path, text)) if code::is_shell(&path, &text) => {
                     let mut inner = command::text(&text, &lookup);
                     // Functions, conditions and the like are not understood, and need not be where the
                     // script starts something known or hands over to the command.
-                    let starts = !(inner.servers.is_empty() && inner.ports.is_empty() && inner.files.is_empty());
+                    let starts = !(inner.servers.is_empty()
+                        && inner.ports.is_empty()
+                        && inner.files.is_empty());
                     inner.unknown &= !starts && !text.contains("$@");
                     add(told, inner);
                     known = true;
@@ -146,7 +161,13 @@ fn follow(subject: &Subject, told: &mut Told) -> Vec<PortClaim> {
 }
 
 /// The claims of a program that is no well-known image's.
-fn claims(subject: &Subject, told: &Told, at: &Written, found: Vec<PortClaim>, shared: bool) -> Vec<PortClaim> {
+fn claims(
+    subject: &Subject,
+    told: &Told,
+    at: &Written,
+    found: Vec<PortClaim>,
+    shared: bool,
+) -> Vec<PortClaim> {
     let claim = |port: u16, what: String| PortClaim {
         port,
         how: PortSource::Command,
@@ -155,7 +176,9 @@ fn claims(subject: &Subject, told: &Told, at: &Written, found: Vec<PortClaim>, s
         text: at.text.clone(),
     };
     let explicit = told.ports.iter().chain(&told.further);
-    let mut claims: Vec<PortClaim> = explicit.map(|port| claim(*port, format!("its command says port {port}"))).collect();
+    let mut claims: Vec<PortClaim> = explicit
+        .map(|port| claim(*port, format!("its command says port {port}")))
+        .collect();
     if !told.ports.is_empty() {
         return claims;
     }
@@ -171,8 +194,14 @@ fn claims(subject: &Subject, told: &Told, at: &Written, found: Vec<PortClaim>, s
         });
         let name = server.words[0];
         claims.push(match moved {
-            Some(port) => claim(port, format!("`{name}` listens on the port in the variable `PORT`, {port}")),
-            None => claim(server.port, format!("`{name}` listens on port {} by default", server.port)),
+            Some(port) => claim(
+                port,
+                format!("`{name}` listens on the port in the variable `PORT`, {port}"),
+            ),
+            None => claim(
+                server.port,
+                format!("`{name}` listens on port {} by default", server.port),
+            ),
         });
     }
     if !told.servers.is_empty() {
@@ -183,7 +212,9 @@ fn claims(subject: &Subject, told: &Told, at: &Written, found: Vec<PortClaim>, s
         found = code::everywhere(subject);
     }
     if found.is_empty() && (told.unknown || told.port_variable.is_some()) {
-        let own = told.port_variable.map(|port| claim(port, format!("its command sets `PORT` to {port}")));
+        let own = told
+            .port_variable
+            .map(|port| claim(port, format!("its command sets `PORT` to {port}")));
         found.extend(own.or_else(|| variable(subject)));
     }
     claims.extend(found);
@@ -244,7 +275,9 @@ fn of_stock(
             Command::Shell(text) => command::text(text, &lookup),
             Command::Exec(words) if only_flags => {
                 let server = image.programs.first().map_or("server", |name| *name);
-                let words: Vec<String> = std::iter::once(server.to_owned()).chain(words.iter().cloned()).collect();
+                let words: Vec<String> = std::iter::once(server.to_owned())
+                    .chain(words.iter().cloned())
+                    .collect();
                 command::words(&words, &lookup)
             }
             Command::Exec(words) => command::words(words, &lookup),
@@ -258,7 +291,14 @@ fn of_stock(
         text: String::new(),
     };
     let at = command.or(entrypoint).map(|written| written.place.clone());
-    let said = |port: &u16| claim(*port, PortSource::Command, format!("its command says port {port}"), at.clone());
+    let said = |port: &u16| {
+        claim(
+            *port,
+            PortSource::Command,
+            format!("its command says port {port}"),
+            at.clone(),
+        )
+    };
     let mut claims: Vec<PortClaim> = told.further.iter().map(said).collect();
     if !told.ports.is_empty() {
         claims.extend(told.ports.iter().map(said));
@@ -276,7 +316,12 @@ fn of_stock(
     let skipped = usize::from(moved.is_some());
     claims.extend(moved);
     let reference = subject.base().unwrap_or_default();
-    let place = subject.service.image.as_ref().filter(|_| subject.source.built.is_none()).map(|image| image.place.clone());
+    let place = subject
+        .service
+        .image
+        .as_ref()
+        .filter(|_| subject.source.built.is_none())
+        .map(|image| image.place.clone());
     claims.extend(image.ports.iter().skip(skipped).map(|port| {
         let what = format!("the server of the image `{reference}` listens on port {port}");
         claim(*port, PortSource::Stock, what, place.clone())

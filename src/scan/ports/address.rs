@@ -12,15 +12,24 @@ pub fn own_ports(words: &[String]) -> Vec<u16> {
     );
     for found in urls.captures_iter(&text) {
         let default = if &found[1] == "https" { 443 } else { 80 };
-        let port = found.get(2).map_or(Some(default), |port| port.as_str().parse().ok());
+        let port = found
+            .get(2)
+            .map_or(Some(default), |port| port.as_str().parse().ok());
         ports.extend(port);
     }
     let bare = pattern!(
         r"(?x)(?:\b(?:curl|wget|nc|ncat|netcat|grpc_health_probe)\b[^;&|]*?[\s=]) (?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])?[:\s](\d{2,5})\b"
     );
-    ports.extend(bare.captures_iter(&text).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        bare.captures_iter(&text)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     let device = pattern!(r"/dev/tcp/(?:localhost|127\.0\.0\.1)/(\d{2,5})");
-    ports.extend(device.captures_iter(&text).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        device
+            .captures_iter(&text)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     ports.retain(|port| *port > 0);
     ports.sort_unstable();
     ports.dedup();

@@ -33,7 +33,9 @@ impl Told {
             || !self.servers.is_empty()
             || !self.scripts.is_empty()
             || !self.files.is_empty();
-        (!other).then(|| self.idle.last().map(String::as_str)).flatten()
+        (!other)
+            .then(|| self.idle.last().map(String::as_str))
+            .flatten()
     }
 
     fn add(&mut self, other: Self) {
@@ -50,7 +52,10 @@ impl Told {
 
 /// Reads the words of a command in exec form; `lookup` knows the environment.
 pub fn words(words: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
-    let words: Vec<String> = words.iter().map(|word| shell::expand(word, lookup)).collect();
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| shell::expand(word, lookup))
+        .collect();
     simple(&words, lookup)
 }
 
@@ -61,6 +66,11 @@ pub fn text(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Told {
         told.add(simple(&words, lookup));
     }
     told
+}
+
+/// Whether a script chooses what it starts by its first argument.
+pub fn chooses(script: &str) -> bool {
+    pattern!(r#"(?m)^\s*case\s+["']?\$\{?(?:1|@|\*)|\bif\s+\[+\s+["']?\$\{?1\b"#).is_match(script)
 }
 
 /// Programs that start the one after them, with the number of words that are their own.
@@ -78,20 +88,57 @@ fn wrapped(program: &str, rest: &[String]) -> Option<usize> {
     };
     let after_dashes = || rest.iter().position(|word| word == "--").map(|at| at + 1);
     Some(match program {
-        "exec" | "nohup" | "time" | "sudo" | "command" | "npx" | "bunx" | "then" | "do" | "else" | "{" | "if" | "while"
-        | "until" | "!" | "ddtrace-run" | "opentelemetry-instrument" | "catchsegv" | "cross-env" | "env" | "xvfb-run"
-        | "docker-entrypoint.sh" | "docker-php-entrypoint" | "pidproxy" => flags(&["-p", "-u", "-c"]),
+        "exec"
+        | "nohup"
+        | "time"
+        | "sudo"
+        | "command"
+        | "npx"
+        | "bunx"
+        | "then"
+        | "do"
+        | "else"
+        | "{"
+        | "if"
+        | "while"
+        | "until"
+        | "!"
+        | "ddtrace-run"
+        | "opentelemetry-instrument"
+        | "catchsegv"
+        | "cross-env"
+        | "env"
+        | "xvfb-run"
+        | "docker-entrypoint.sh"
+        | "docker-php-entrypoint"
+        | "pidproxy" => flags(&["-p", "-u", "-c"]),
         "tini" | "dumb-init" | "catatonit" | "s6-setuidgid" => flags(&["-p", "-e", "-r"]),
         "gosu" | "su-exec" | "timeout" => flags(&["-k", "-s"]) + 1,
-        "poetry" | "pipenv" | "uv" | "pdm" | "rye" | "hatch" | "conda" if rest.first().is_some_and(|word| word == "run") => {
-            1 + rest[1..].iter().take_while(|word| word.starts_with('-')).count()
+        "poetry" | "pipenv" | "uv" | "pdm" | "rye" | "hatch" | "conda"
+            if rest.first().is_some_and(|word| word == "run") =>
+        {
+            1 + rest[1..]
+                .iter()
+                .take_while(|word| word.starts_with('-'))
+                .count()
         }
-        "bundle" | "pnpm" | "npm" | "yarn" if rest.first().is_some_and(|word| word == "exec" || word == "dlx") => 1,
+        "bundle" | "pnpm" | "npm" | "yarn"
+            if rest
+                .first()
+                .is_some_and(|word| word == "exec" || word == "dlx") =>
+        {
+            1
+        }
         "newrelic-admin" => 1,
-        "dockerize" | "dotenv" | "dotenvx" | "doppler" | "infisical" | "chamber" | "aws-vault" => after_dashes()?,
+        "dockerize" | "dotenv" | "dotenvx" | "doppler" | "infisical" | "chamber" | "aws-vault" => {
+            after_dashes()?
+        }
         "watchmedo" | "watchexec" => after_dashes()?,
         name if is_waiting(name) => after_dashes().or_else(|| {
-            let hosts = rest.iter().take_while(|word| word.contains(':') || word.starts_with('-')).count();
+            let hosts = rest
+                .iter()
+                .take_while(|word| word.contains(':') || word.starts_with('-'))
+                .count();
             (hosts < rest.len()).then_some(hosts)
         })?,
         _ => return None,
@@ -107,7 +154,10 @@ fn simple(words: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
     let mut told = Told::default();
     let mut rest = words;
     // `PORT=3001 node server.js`
-    while let Some(assigned) = rest.first().and_then(|word| pattern!(r"^(\w+)=(.*)$").captures(word)) {
+    while let Some(assigned) = rest
+        .first()
+        .and_then(|word| pattern!(r"^(\w+)=(.*)$").captures(word))
+    {
         if &assigned[1] == "PORT" {
             told.port_variable = assigned[2].parse().ok();
         }
@@ -130,9 +180,12 @@ fn simple(words: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
         }
         "sh" | "bash" | "ash" | "dash" | "zsh" => told.add(shell_of(arguments, &program, lookup)),
         "python" | "python3" | "python2" | "pypy" | "pypy3" => told.add(python(arguments, lookup)),
-        "npm" | "yarn" | "pnpm" | "bun" | "nx" => told.add(package_manager(&program, arguments, lookup)),
-        "node" | "nodejs" | "nodemon" | "ts-node" | "ts-node-dev" | "tsx" | "pm2-runtime" | "deno" | "ruby" | "php" | "bash-source"
-        | "go" | "pm2" | "tsnd" | "node-dev" | "supervisor" | "perl" | "forever" => told.add(interpreter(&program, arguments, lookup)),
+        "npm" | "yarn" | "pnpm" | "bun" | "nx" => {
+            told.add(package_manager(&program, arguments, lookup))
+        }
+        "node" | "nodejs" | "nodemon" | "ts-node" | "ts-node-dev" | "tsx" | "pm2-runtime"
+        | "deno" | "ruby" | "php" | "bash-source" | "go" | "pm2" | "tsnd" | "node-dev"
+        | "supervisor" | "perl" | "forever" => told.add(interpreter(&program, arguments, lookup)),
         _ => told.add(of_program(&program, first, arguments)),
     }
     told
@@ -145,7 +198,9 @@ fn base_name(path: &str) -> &str {
 
 fn shell_of(arguments: &[String], program: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Told {
     let mut told = Told::default();
-    let script = arguments.iter().position(|word| word.starts_with('-') && word.ends_with('c') && !word.starts_with("--"));
+    let script = arguments
+        .iter()
+        .position(|word| word.starts_with('-') && word.ends_with('c') && !word.starts_with("--"));
     if let Some(script) = script.and_then(|at| arguments.get(at + 1)) {
         return text(script, lookup);
     }
@@ -190,8 +245,13 @@ fn module(words: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
     if programs::server_of(words).is_some() || programs::is_idle(words) {
         return of_program(name, name, &words[1..]);
     }
-    if matches!(&**name, "debugpy" | "coverage" | "ddtrace" | "pdm" | "poetry" | "watchdog") {
-        let rest = words.iter().position(|word| word == "-m" || word.ends_with(".py"));
+    if matches!(
+        &**name,
+        "debugpy" | "coverage" | "ddtrace" | "pdm" | "poetry" | "watchdog"
+    ) {
+        let rest = words
+            .iter()
+            .position(|word| word == "-m" || word.ends_with(".py"));
         return match rest {
             Some(at) if words[at] == "-m" => module(&words[at + 1..], lookup),
             Some(at) => python(&words[at..], lookup),
@@ -200,12 +260,17 @@ fn module(words: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
     }
     let mut told = flags_of(None, &words[1..]);
     told.files.push(format!("{}.py", name.replace('.', "/")));
-    told.files.push(format!("{}/__main__.py", name.replace('.', "/")));
+    told.files
+        .push(format!("{}/__main__.py", name.replace('.', "/")));
     told
 }
 
 /// `npm start`, `yarn dev`, `pnpm run start:prod`; ports after `--` belong to the script's program.
-fn package_manager(program: &str, arguments: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
+fn package_manager(
+    program: &str,
+    arguments: &[String],
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Told {
     let mut words = arguments
         .iter()
         .enumerate()
@@ -216,7 +281,9 @@ fn package_manager(program: &str, arguments: &[String], lookup: &dyn Fn(&str) ->
         Some((_, word)) => match word.as_str() {
             "run" | "run-script" | "serve" if word != "serve" => words.next(),
             "start" | "test" | "serve" | "dev" | "develop" | "preview" => Some((0, word)),
-            "install" | "ci" | "i" | "add" | "rebuild" | "prune" | "cache" | "config" | "set" => None,
+            "install" | "ci" | "i" | "add" | "rebuild" | "prune" | "cache" | "config" | "set" => {
+                None
+            }
             _ if matches!(program, "yarn" | "pnpm" | "bun") => Some((0, word)),
             _ => None,
         },
@@ -238,10 +305,19 @@ fn package_manager(program: &str, arguments: &[String], lookup: &dyn Fn(&str) ->
 /// `--prefix DIR`, `-w NAME`, `--cwd DIR`.
 fn follows_directory(arguments: &[String], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| arguments.get(at));
-    before.is_some_and(|word| matches!(&**word, "--prefix" | "--cwd" | "-C" | "-w" | "--workspace" | "--filter" | "-F"))
+    before.is_some_and(|word| {
+        matches!(
+            &**word,
+            "--prefix" | "--cwd" | "-C" | "-w" | "--workspace" | "--filter" | "-F"
+        )
+    })
 }
 
-fn interpreter(program: &str, arguments: &[String], lookup: &dyn Fn(&str) -> Option<String>) -> Told {
+fn interpreter(
+    program: &str,
+    arguments: &[String],
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Told {
     if program == "php" {
         if let Some(at) = arguments.iter().position(|word| word == "-S") {
             let ports = arguments.get(at + 1).and_then(|word| port_at_end(word));
@@ -250,7 +326,10 @@ fn interpreter(program: &str, arguments: &[String], lookup: &dyn Fn(&str) -> Opt
                 ..Told::default()
             };
         }
-        if let Some(at) = arguments.iter().position(|word| matches!(base_name(word), "artisan" | "console")) {
+        if let Some(at) = arguments
+            .iter()
+            .position(|word| matches!(base_name(word), "artisan" | "console"))
+        {
             return of_program("artisan", "artisan", &arguments[at + 1..]);
         }
     }
@@ -258,12 +337,29 @@ fn interpreter(program: &str, arguments: &[String], lookup: &dyn Fn(&str) -> Opt
     while let Some(word) = arguments.get(at) {
         let takes_value = matches!(
             &**word,
-            "-r" | "--require" | "-w" | "--watch" | "-e" | "--ext" | "-I" | "--import" | "--loader" | "-P" | "--project" | "--exec" | "-i" | "--ignore"
+            "-r" | "--require"
+                | "-w"
+                | "--watch"
+                | "-e"
+                | "--ext"
+                | "-I"
+                | "--import"
+                | "--loader"
+                | "-P"
+                | "--project"
+                | "--exec"
+                | "-i"
+                | "--ignore"
         );
         if word == "--exec" || word == "-x" {
             let inner = arguments.get(at + 1).cloned().unwrap_or_default();
             let mut told = text(&inner, lookup);
-            told.files.extend(arguments.get(at + 2).filter(|word| !word.starts_with('-')).cloned());
+            told.files.extend(
+                arguments
+                    .get(at + 2)
+                    .filter(|word| !word.starts_with('-'))
+                    .cloned(),
+            );
             return told;
         }
         if word.starts_with('-') {
@@ -311,16 +407,21 @@ fn of_program(program: &str, path: &str, arguments: &[String]) -> Told {
     }
     if programs::is_idle(&words) {
         return Told {
-            idle: vec![idle_name(&words)],
+            idle: vec![program.to_owned()],
             ..Told::default()
         };
     }
-    if matches!(program, "fi" | "done" | "esac" | "}" | "$@" | "case" | "for" | "function" | ":" | "." | "*") {
+    if matches!(
+        program,
+        "fi" | "done" | "esac" | "}" | "$@" | "case" | "for" | "function" | ":" | "." | "*"
+    ) {
         return Told::default();
     }
     let mut told = flags_of(None, arguments);
     match program.rsplit_once('.') {
-        Some((_, "sh" | "py" | "js" | "mjs" | "cjs" | "ts" | "rb" | "php")) => told.files.push(path.to_owned()),
+        Some((_, "sh" | "py" | "js" | "mjs" | "cjs" | "ts" | "rb" | "php")) => {
+            told.files.push(path.to_owned())
+        }
         _ if path.contains('/') && !path.contains('.') => {
             // A script without an extension, or a program.
             told.files.push(path.to_owned());
@@ -329,12 +430,6 @@ fn of_program(program: &str, path: &str, arguments: &[String]) -> Told {
         _ => told.unknown = true,
     }
     told
-}
-
-/// The program and its subcommand.
-fn idle_name(words: &[String]) -> String {
-    let shown = words.iter().filter(|word| !word.starts_with('-')).take(2);
-    shown.cloned().collect::<Vec<_>>().join(" ")
 }
 
 fn unknown() -> Told {
@@ -348,33 +443,61 @@ fn unknown() -> Told {
 fn flags_of(server: Option<&Server>, arguments: &[String]) -> Told {
     let joined = arguments.join(" ");
     let aside = pattern!(
-        r"(?x)-{1,2}[\w.-]*(?:console|metrics?|admin|debug|inspect|management|telemetry)[\w.-]*(?:=|\s+)\S*?:?(\d{2,5})(?:\s|$)"
+        r"(?x)(?:^|\s)-{1,2}[\w.-]*(?:console|metrics?|admin|debug|management|telemetry)[\w.-]*(?:port|addr|address|listen)(?:=|\s+)(?:\S*:)?(\d{2,5})(?:\s|$)"
     );
-    let further = aside.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()).collect();
+    let further = aside
+        .captures_iter(&joined)
+        .filter_map(|found| found[1].parse::<u16>().ok())
+        .collect();
     let joined = aside.replace_all(&joined, " ");
     let mut ports = Vec::new();
     let named = pattern!(
         r#"(?x)(?:^|\s)-{1,2}(?:(?:server|http|web|listen|http-listen|grpc|api|service|app|rest)[.-])?port(?:=|\s+)["']?(?:tcp://)?(?:\S*:)?(\d{2,5})\b"#
     );
-    ports.extend(named.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        named
+            .captures_iter(&joined)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     let bound = pattern!(
         r#"(?x)(?:^|\s)-{1,2}(?:[\w.-]*[.-])?(?:bind|listen|address|addr|urls|listen-address|http-address)(?:=|\s+)["']?(?:\w+://)?(?:[\w.*\[\]:+-]*:)?(\d{2,5})(?:/\w*)?(?:\s|,|$|["'])"#
     );
-    ports.extend(bound.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        bound
+            .captures_iter(&joined)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     // Any address is one's own: nothing can be reached at it.
     let own = pattern!(r#"(?:^|[\s=/"'])(?:0\.0\.0\.0|\[::\]|\*):(\d{2,5})\b"#);
-    ports.extend(own.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        own.captures_iter(&joined)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     let bare = pattern!(r#"(?:^|[\s="'])(?:tcp://)?:(\d{2,5})(?:\s|$|["'/])"#);
-    ports.extend(bare.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+    ports.extend(
+        bare.captures_iter(&joined)
+            .filter_map(|found| found[1].parse::<u16>().ok()),
+    );
     if server.is_some() {
         let short = pattern!(r"(?x)(?:^|\s)-(?:p|b|l|P)(?:=|\s*)(?:[\w.*]+:)?(\d{2,5})(?:\s|,|$)");
-        ports.extend(short.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+        ports.extend(
+            short
+                .captures_iter(&joined)
+                .filter_map(|found| found[1].parse::<u16>().ok()),
+        );
         let setting = pattern!(r"(?:^|\s)-c\s+port\s*=\s*(\d{2,5})\b");
-        ports.extend(setting.captures_iter(&joined).filter_map(|found| found[1].parse::<u16>().ok()));
+        ports.extend(
+            setting
+                .captures_iter(&joined)
+                .filter_map(|found| found[1].parse::<u16>().ok()),
+        );
     }
     if let Some(server) = server.filter(|server| server.positional) {
         let after = server.words.len() - 1;
-        let first = arguments.iter().filter(|word| !word.starts_with('-')).nth(after);
+        let first = arguments
+            .iter()
+            .filter(|word| !word.starts_with('-'))
+            .nth(after);
         ports.extend(first.and_then(|word| port_at_end(word)));
     }
     ports.sort_unstable();
@@ -388,7 +511,11 @@ fn flags_of(server: Option<&Server>, arguments: &[String]) -> Told {
 
 /// `8000`, `0.0.0.0:8000`, `:8000`.
 fn port_at_end(word: &str) -> Option<u16> {
-    word.rsplit(':').next()?.parse().ok().filter(|port| *port > 0)
+    word.rsplit(':')
+        .next()?
+        .parse()
+        .ok()
+        .filter(|port| *port > 0)
 }
 
 #[cfg(test)]
@@ -410,13 +537,22 @@ mod tests {
             ("gunicorn -b :5001 app:app", 5001),
             ("python manage.py runserver 0.0.0.0:8001", 8001),
             ("python -m http.server 8002", 8002),
-            ("uvicorn app.main:app --host 0.0.0.0 --port 8003 --reload", 8003),
-            ("sh -c 'python manage.py migrate && exec gunicorn -b 0.0.0.0:8004 x'", 8004),
+            (
+                "uvicorn app.main:app --host 0.0.0.0 --port 8003 --reload",
+                8003,
+            ),
+            (
+                "sh -c 'python manage.py migrate && exec gunicorn -b 0.0.0.0:8004 x'",
+                8004,
+            ),
             ("redis-server --port 6380", 6380),
             ("traefik --entrypoints.web.address=:81", 81),
             ("bundle exec rails s -p 3001 -b 0.0.0.0", 3001),
             ("php -S 0.0.0.0:8080 -t public", 8080),
-            ("./wait-for-it.sh db:5432 -- uvicorn main:app --port 9001", 9001),
+            (
+                "./wait-for-it.sh db:5432 -- uvicorn main:app --port 9001",
+                9001,
+            ),
             ("uvicorn main:app --port $PORT", 7000),
             ("postgres -c port=5433", 5433),
             ("/prometheus --web.listen-address=:9091", 9091),
@@ -457,20 +593,33 @@ mod tests {
             "npm install",
             "bash",
         ] {
-            assert!(of(line).listens_on_nothing().is_some(), "{line}: {:?}", of(line));
+            assert!(
+                of(line).listens_on_nothing().is_some(),
+                "{line}: {:?}",
+                of(line)
+            );
         }
     }
 
     #[test]
     fn what_is_not_understood_can_listen() {
-        for line in ["./server", "node index.js", "npm start", "entrypoint.sh", "java -jar app.jar"] {
+        for line in [
+            "./server",
+            "node index.js",
+            "npm start",
+            "entrypoint.sh",
+            "java -jar app.jar",
+        ] {
             assert_eq!(of(line).listens_on_nothing(), None, "{line}");
         }
     }
 
     #[test]
     fn files_and_scripts_that_are_run_are_named() {
-        assert_eq!(of("node --inspect=0.0.0.0:9229 src/index.js").files, ["src/index.js"]);
+        assert_eq!(
+            of("node --inspect=0.0.0.0:9229 src/index.js").files,
+            ["src/index.js"]
+        );
         assert_eq!(of("nodemon -w src app.js").files, ["app.js"]);
         assert_eq!(of("python -u /app/worker.py").files, ["/app/worker.py"]);
         assert_eq!(of("npm run start:prod").scripts, ["start:prod"]);
@@ -480,7 +629,10 @@ mod tests {
     #[test]
     fn a_console_is_a_further_port_of_the_server() {
         let told = of("minio server /data --console-address ':9001'");
-        assert_eq!((told.further.as_slice(), defaults(&told)), (&[9001][..], vec![9000]));
+        assert_eq!(
+            (told.further.as_slice(), defaults(&told)),
+            (&[9001][..], vec![9000])
+        );
     }
 
     #[test]
@@ -491,7 +643,15 @@ mod tests {
 
     #[test]
     fn ports_of_others_are_none() {
-        for line in ["mkdir -p 8000", "rails s -b 127.0.0.1", "worker --redis-port 6379", "worker --redis redis:6379", "wait-for-it.sh db:5432", "app --db-url=postgres://db:5432/x"] {
+        for line in [
+            "mkdir -p 8000",
+            "consumer --group=generic-metrics-counters --max-time-ms 60",
+            "rails s -b 127.0.0.1",
+            "worker --redis-port 6379",
+            "worker --redis redis:6379",
+            "wait-for-it.sh db:5432",
+            "app --db-url=postgres://db:5432/x",
+        ] {
             assert_eq!(of(line).ports, [0u16; 0], "{line}");
         }
     }

@@ -15,7 +15,7 @@ pub mod stock;
 /// A port that a text names as one that is listened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortMention {
-    /// The port.
+    /// The port; 0 when a variable alone says it.
     pub port: u16,
     /// Line, from 1.
     pub line: u32,

@@ -58,7 +58,10 @@ const SERVERS: &[Server] = &[
     by_port(&["strapi"], 1337),
     with_files(server(&["vite", "preview"], 4173), &["vite.config."]),
     with_files(server(&["vite"], 5173), &["vite.config."]),
-    with_files(by_port(&["vue-cli-service", "serve"], 8080), &["vue.config."]),
+    with_files(
+        by_port(&["vue-cli-service", "serve"], 8080),
+        &["vue.config."],
+    ),
     with_files(server(&["webpack", "serve"], 8080), &["webpack"]),
     with_files(server(&["webpack-dev-server"], 8080), &["webpack"]),
     with_files(server(&["ng", "serve"], 4200), &["angular.json"]),
@@ -267,7 +270,10 @@ const IDLE: &[&[&str]] = &[
 
 /// The server that the words start, a program's name first.
 pub fn server_of(words: &[String]) -> Option<Server> {
-    SERVERS.iter().find(|server| starts(words, server.words)).copied()
+    SERVERS
+        .iter()
+        .find(|server| starts(words, server.words))
+        .copied()
 }
 
 /// Whether the words start a program that listens on nothing.
@@ -280,6 +286,11 @@ fn starts(words: &[String], wanted: &[&str]) -> bool {
     let Some((first, rest)) = words.split_first() else {
         return false;
     };
-    let mut others = rest.iter().filter(|word| !word.starts_with('-') || wanted.contains(&&***word));
-    first == wanted[0] && wanted[1..].iter().all(|want| others.next().is_some_and(|word| word == want))
+    let mut others = rest
+        .iter()
+        .filter(|word| !word.starts_with('-') || wanted.contains(&&***word));
+    first == wanted[0]
+        && wanted[1..]
+            .iter()
+            .all(|want| others.next().is_some_and(|word| word == want))
 }

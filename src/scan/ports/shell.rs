@@ -22,9 +22,7 @@ pub fn commands(text: &str) -> Vec<Vec<String>> {
                     }
                 }
             }
-            '#' if !reader.started => {
-                while chars.next_if(|c| *c != '\n').is_some() {}
-            }
+            '#' if !reader.started => while chars.next_if(|c| *c != '\n').is_some() {},
             ' ' | '\t' | '\r' => reader.end_word(),
             // `2>&1` and `>&2` are no ends of a command.
             '&' if reader.word.ends_with('>') => reader.push(c),
@@ -70,7 +68,10 @@ pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     let found = super::super::spot::pattern!(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))");
     found
         .replace_all(text, |captures: &regex::Captures| {
-            let name = captures.get(1).or(captures.get(3)).map_or("", |m| m.as_str());
+            let name = captures
+                .get(1)
+                .or(captures.get(3))
+                .map_or("", |m| m.as_str());
             let default = captures.get(2).map(|m| m.as_str().to_owned());
             let value = lookup(name).filter(|value| !value.is_empty());
             value.or(default).unwrap_or_else(|| captures[0].to_owned())

@@ -47,17 +47,37 @@ const IMAGES: &[StockImage] = &[
     image("whoami", &[80], &["whoami"], &["WHOAMI_PORT_NUMBER"]),
     // Databases
     image("postgres", &[5432], &["postgres"], &["PGPORT"]),
-    image("postgresql", &[5432], &["postgres", "run.sh"], &["POSTGRESQL_PORT_NUMBER", "PGPORT"]),
+    image(
+        "postgresql",
+        &[5432],
+        &["postgres", "run.sh"],
+        &["POSTGRESQL_PORT_NUMBER", "PGPORT"],
+    ),
     image("postgis", &[5432], &["postgres"], &["PGPORT"]),
     image("pgvector", &[5432], &["postgres"], &["PGPORT"]),
     image("timescaledb", &[5432], &["postgres"], &["PGPORT"]),
     image("mysql", &[3306], &["mysqld"], &["MYSQL_TCP_PORT"]),
     image("mysql-server", &[3306], &["mysqld"], &["MYSQL_TCP_PORT"]),
-    image("mariadb", &[3306], &["mariadbd", "mysqld"], &["MYSQL_TCP_PORT"]),
+    image(
+        "mariadb",
+        &[3306],
+        &["mariadbd", "mysqld"],
+        &["MYSQL_TCP_PORT"],
+    ),
     image("percona", &[3306], &["mysqld"], &["MYSQL_TCP_PORT"]),
     image("mongo", &[27017], &["mongod"], &[]),
-    image("mongodb", &[27017], &["mongod", "run.sh"], &["MONGODB_PORT_NUMBER"]),
-    image("mongo-express", &[8081], &["mongo-express", "node"], &["PORT", "VCAP_APP_PORT"]),
+    image(
+        "mongodb",
+        &[27017],
+        &["mongod", "run.sh"],
+        &["MONGODB_PORT_NUMBER"],
+    ),
+    image(
+        "mongo-express",
+        &[8081],
+        &["mongo-express", "node"],
+        &["PORT", "VCAP_APP_PORT"],
+    ),
     image("redis", &[6379], &["redis-server"], &["REDIS_PORT_NUMBER"]),
     image("redis-stack", &[6379, 8001], &["redis-stack-server"], &[]),
     image("redis-stack-server", &[6379], &["redis-stack-server"], &[]),
@@ -69,27 +89,87 @@ const IMAGES: &[StockImage] = &[
     image("couchdb", &[5984], &["couchdb"], &[]),
     image("neo4j", &[7474, 7687], &["neo4j"], &[]),
     image("influxdb", &[8086], &["influxd"], &[]),
-    image("clickhouse-server", &[8123, 9000], &["clickhouse-server"], &[]),
+    image(
+        "clickhouse-server",
+        &[8123, 9000],
+        &["clickhouse-server"],
+        &[],
+    ),
     image("clickhouse", &[8123, 9000], &["clickhouse-server"], &[]),
-    image("cockroach", &[26257, 8080], &["cockroach", "start", "start-single-node"], &[]),
+    image(
+        "cockroach",
+        &[26257, 8080],
+        &["cockroach", "start", "start-single-node"],
+        &[],
+    ),
     image("arangodb", &[8529], &["arangod"], &[]),
     image("rethinkdb", &[28015, 8080], &["rethinkdb"], &[]),
     image("dynamodb-local", &[8000], &["java"], &[]),
     // Search
-    image("elasticsearch", &[9200], &["elasticsearch", "eswrapper"], &["http.port"]),
-    image("opensearch", &[9200], &["opensearch", "opensearch-docker-entrypoint.sh"], &["http.port"]),
-    image("opensearch-dashboards", &[5601], &["opensearch-dashboards"], &["SERVER_PORT"]),
-    image("kibana", &[5601], &["kibana", "kibana-docker"], &["SERVER_PORT"]),
-    image("solr", &[8983], &["solr", "solr-foreground", "solr-precreate", "solr-create"], &["SOLR_PORT"]),
+    image(
+        "elasticsearch",
+        &[9200],
+        &["elasticsearch", "eswrapper"],
+        &["http.port"],
+    ),
+    image(
+        "opensearch",
+        &[9200],
+        &["opensearch", "opensearch-docker-entrypoint.sh"],
+        &["http.port"],
+    ),
+    image(
+        "opensearch-dashboards",
+        &[5601],
+        &["opensearch-dashboards"],
+        &["SERVER_PORT"],
+    ),
+    image(
+        "kibana",
+        &[5601],
+        &["kibana", "kibana-docker"],
+        &["SERVER_PORT"],
+    ),
+    image(
+        "solr",
+        &[8983],
+        &["solr", "solr-foreground", "solr-precreate", "solr-create"],
+        &["SOLR_PORT"],
+    ),
     image("meilisearch", &[7700], &["meilisearch"], &[]),
-    image("typesense", &[8108], &["typesense-server"], &["TYPESENSE_API_PORT"]),
-    image("qdrant", &[6333, 6334], &["qdrant"], &["QDRANT__SERVICE__HTTP_PORT"]),
+    image(
+        "typesense",
+        &[8108],
+        &["typesense-server"],
+        &["TYPESENSE_API_PORT"],
+    ),
+    image(
+        "qdrant",
+        &[6333, 6334],
+        &["qdrant"],
+        &["QDRANT__SERVICE__HTTP_PORT"],
+    ),
     image("weaviate", &[8080], &["weaviate"], &[]),
-    image("chroma", &[8000], &["chroma", "uvicorn"], &["CHROMA_SERVER_HTTP_PORT"]),
+    image(
+        "chroma",
+        &[8000],
+        &["chroma", "uvicorn"],
+        &["CHROMA_SERVER_HTTP_PORT"],
+    ),
     // Queues
-    image("rabbitmq", &[5672], &["rabbitmq-server"], &["RABBITMQ_NODE_PORT"]),
+    image(
+        "rabbitmq",
+        &[5672],
+        &["rabbitmq-server"],
+        &["RABBITMQ_NODE_PORT"],
+    ),
     image("zookeeper", &[2181], &["zkServer.sh"], &["ZOO_CLIENT_PORT"]),
-    image("cp-zookeeper", &[2181], &["run"], &["ZOOKEEPER_CLIENT_PORT"]),
+    image(
+        "cp-zookeeper",
+        &[2181],
+        &["run"],
+        &["ZOOKEEPER_CLIENT_PORT"],
+    ),
     image("kafka", &[9092], &["run.sh", "start-kafka.sh", "run"], &[]),
     image("cp-kafka", &[9092], &["run"], &[]),
     image("redpanda", &[9092, 8081, 8082, 9644], &["redpanda"], &[]),
@@ -105,7 +185,12 @@ const IMAGES: &[StockImage] = &[
     image("minio", &[9000], &["minio", "server"], &[]),
     image("azurite", &[10000, 10001, 10002], &["azurite"], &[]),
     image("localstack", &[4566], &["localstack"], &[]),
-    image("keycloak", &[8080], &["kc.sh", "start", "start-dev"], &["KC_HTTP_PORT"]),
+    image(
+        "keycloak",
+        &[8080],
+        &["kc.sh", "start", "start-dev"],
+        &["KC_HTTP_PORT"],
+    ),
     image("vault", &[8200], &["vault", "server"], &[]),
     image("consul", &[8500, 8300, 8600], &["consul", "agent"], &[]),
     image("etcd", &[2379, 2380], &["etcd"], &[]),
@@ -116,8 +201,18 @@ const IMAGES: &[StockImage] = &[
     image("pushgateway", &[9091], &["pushgateway"], &[]),
     image("node-exporter", &[9100], &["node_exporter"], &[]),
     image("cadvisor", &[8080], &["cadvisor"], &[]),
-    image("grafana", &[3000], &["grafana", "grafana-server"], &["GF_SERVER_HTTP_PORT"]),
-    image("grafana-oss", &[3000], &["grafana", "grafana-server"], &["GF_SERVER_HTTP_PORT"]),
+    image(
+        "grafana",
+        &[3000],
+        &["grafana", "grafana-server"],
+        &["GF_SERVER_HTTP_PORT"],
+    ),
+    image(
+        "grafana-oss",
+        &[3000],
+        &["grafana", "grafana-server"],
+        &["GF_SERVER_HTTP_PORT"],
+    ),
     image("loki", &[3100], &["loki"], &[]),
     image("tempo", &[3200], &["tempo"], &[]),
     image("zipkin", &[9411], &["java"], &["QUERY_PORT"]),
@@ -126,27 +221,62 @@ const IMAGES: &[StockImage] = &[
     image("graphite-statsd", &[80, 2003], &[], &[]),
     // Tools with a web page
     image("adminer", &[8080], &["php"], &[]),
-    image("phpmyadmin", &[80], &["apache2-foreground"], &["APACHE_PORT"]),
+    image(
+        "phpmyadmin",
+        &[80],
+        &["apache2-foreground"],
+        &["APACHE_PORT"],
+    ),
     image("pgadmin4", &[80], &["gunicorn"], &["PGADMIN_LISTEN_PORT"]),
-    image("redis-commander", &[8081], &["node", "redis-commander"], &["PORT"]),
+    image(
+        "redis-commander",
+        &[8081],
+        &["node", "redis-commander"],
+        &["PORT"],
+    ),
     image("redisinsight", &[5540], &["node"], &["RI_APP_PORT"]),
     image("mailhog", &[1025, 8025], &["MailHog"], &[]),
     image("mailpit", &[1025, 8025], &["mailpit"], &[]),
-    image("maildev", &[1080, 1025], &["maildev"], &["MAILDEV_WEB_PORT"]),
+    image(
+        "maildev",
+        &[1080, 1025],
+        &["maildev"],
+        &["MAILDEV_WEB_PORT"],
+    ),
     image("mailcatcher", &[1080, 1025], &["mailcatcher"], &[]),
     image("smtp4dev", &[80, 25], &["dotnet"], &[]),
     image("portainer", &[9000, 9443, 8000], &["portainer"], &[]),
     image("portainer-ce", &[9000, 9443, 8000], &["portainer"], &[]),
     image("jenkins", &[8080, 50000], &["jenkins.sh"], &[]),
     image("sonarqube", &[9000], &["sonar.sh"], &["SONAR_WEB_PORT"]),
-    image("metabase", &[3000], &["java", "run_metabase.sh"], &["MB_JETTY_PORT"]),
+    image(
+        "metabase",
+        &[3000],
+        &["java", "run_metabase.sh"],
+        &["MB_JETTY_PORT"],
+    ),
     image("n8n", &[5678], &["n8n"], &["N8N_PORT"]),
-    image("gitea", &[3000, 22], &["gitea", "s6-svscan"], &["GITEA__server__HTTP_PORT"]),
+    image(
+        "gitea",
+        &[3000, 22],
+        &["gitea", "s6-svscan"],
+        &["GITEA__server__HTTP_PORT"],
+    ),
     image("nexus3", &[8081], &["nexus"], &[]),
     image("browserless", &[3000], &[], &["PORT"]),
     image("standalone-chrome", &[4444, 7900], &[], &[]),
-    image("hasura", &[8080], &["graphql-engine"], &["HASURA_GRAPHQL_SERVER_PORT"]),
-    image("graphql-engine", &[8080], &["graphql-engine"], &["HASURA_GRAPHQL_SERVER_PORT"]),
+    image(
+        "hasura",
+        &[8080],
+        &["graphql-engine"],
+        &["HASURA_GRAPHQL_SERVER_PORT"],
+    ),
+    image(
+        "graphql-engine",
+        &[8080],
+        &["graphql-engine"],
+        &["HASURA_GRAPHQL_SERVER_PORT"],
+    ),
     image("postgrest", &[3000], &["postgrest"], &["PGRST_SERVER_PORT"]),
     image("directus", &[8055], &[], &["PORT"]),
     image("ollama", &[11434], &["ollama", "serve"], &[]),
@@ -167,19 +297,48 @@ const IMAGES: &[StockImage] = &[
 
 /// Their name is that of a language or of another program; the tag says whether a server is in it.
 const BY_TAG: &[(&str, &str, StockImage)] = &[
-    ("php", "apache", image("php", &[80], &["apache2-foreground"], &[])),
+    (
+        "php",
+        "apache",
+        image("php", &[80], &["apache2-foreground"], &[]),
+    ),
     ("php", "fpm", image("php", &[9000], &["php-fpm"], &[])),
-    ("wordpress", "fpm", image("wordpress", &[9000], &["php-fpm"], &[])),
+    (
+        "wordpress",
+        "fpm",
+        image("wordpress", &[9000], &["php-fpm"], &[]),
+    ),
     ("wordpress", "cli", image("wordpress", &[], &[], &[])),
-    ("nextcloud", "fpm", image("nextcloud", &[9000], &["php-fpm"], &[])),
+    (
+        "nextcloud",
+        "fpm",
+        image("nextcloud", &[9000], &["php-fpm"], &[]),
+    ),
     ("drupal", "fpm", image("drupal", &[9000], &["php-fpm"], &[])),
-    ("phpmyadmin", "fpm", image("phpmyadmin", &[9000], &["php-fpm"], &[])),
-    ("adminer", "fastcgi", image("adminer", &[9000], &["php-fpm"], &[])),
-    ("nats", "streaming", image("nats", &[4222], &["nats-streaming-server"], &[])),
+    (
+        "phpmyadmin",
+        "fpm",
+        image("phpmyadmin", &[9000], &["php-fpm"], &[]),
+    ),
+    (
+        "adminer",
+        "fastcgi",
+        image("adminer", &[9000], &["php-fpm"], &[]),
+    ),
+    (
+        "nats",
+        "streaming",
+        image("nats", &[4222], &["nats-streaming-server"], &[]),
+    ),
     (
         "rabbitmq",
         "management",
-        image("rabbitmq", &[5672, 15672], &["rabbitmq-server"], &["RABBITMQ_NODE_PORT"]),
+        image(
+            "rabbitmq",
+            &[5672, 15672],
+            &["rabbitmq-server"],
+            &["RABBITMQ_NODE_PORT"],
+        ),
     ),
 ];
 
@@ -193,13 +352,22 @@ pub fn stock(reference: &str) -> Option<StockImage> {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (reference, ""),
     };
-    let name = repository.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let tagged = BY_TAG.iter().find(|(of, word, _)| *of == name && tag.contains(word));
+    let name = repository
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let tagged = BY_TAG
+        .iter()
+        .find(|(of, word, _)| *of == name && tag.contains(word));
     if let Some((_, _, image)) = tagged {
         return Some(*image);
     }
     let found = *IMAGES.iter().find(|image| image.name == name)?;
-    let major = tag.split(['.', '-']).next().and_then(|major| major.parse::<u32>().ok());
+    let major = tag
+        .split(['.', '-'])
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
     if name == "aspnet" && major.is_some_and(|major| major < DOTNET_8080) {
         return Some(StockImage {
             ports: &[80],
@@ -214,7 +382,9 @@ mod tests {
     use super::*;
 
     fn ports(reference: &str) -> Vec<u16> {
-        stock(reference).map(|image| image.ports.to_vec()).unwrap_or_default()
+        stock(reference)
+            .map(|image| image.ports.to_vec())
+            .unwrap_or_default()
     }
 
     #[test]
@@ -222,7 +392,10 @@ mod tests {
         assert_eq!(ports("redis"), [6379]);
         assert_eq!(ports("docker.io/library/redis:7-alpine"), [6379]);
         assert_eq!(ports("localhost:5000/bitnami/redis@sha256:00ff"), [6379]);
-        assert_eq!(ports("docker.elastic.co/elasticsearch/elasticsearch:8.1.0"), [9200]);
+        assert_eq!(
+            ports("docker.elastic.co/elasticsearch/elasticsearch:8.1.0"),
+            [9200]
+        );
     }
 
     #[test]
@@ -237,7 +410,13 @@ mod tests {
 
     #[test]
     fn a_language_has_no_port() {
-        for reference in ["python:3.12", "node:22-slim", "debian", "alpine:3", "my/server:1"] {
+        for reference in [
+            "python:3.12",
+            "node:22-slim",
+            "debian",
+            "alpine:3",
+            "my/server:1",
+        ] {
             assert_eq!(ports(reference), [0u16; 0], "{reference}");
         }
     }

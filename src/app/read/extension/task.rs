@@ -75,7 +75,11 @@ pub fn container_memory(node: &Node, cx: &mut Context) -> Option<At<u32>> {
 /// The size of each task, as written and completed. Whether Fargate has it is for a rule to say.
 pub fn size(app: &App, cx: &mut Context) -> TaskSize {
     let written = &app.task_written;
-    if let Some(cpu) = written.cpu.as_ref().filter(|cpu| !FREE_CPU.contains(&cpu.value)) {
+    if let Some(cpu) = written
+        .cpu
+        .as_ref()
+        .filter(|cpu| !FREE_CPU.contains(&cpu.value))
+    {
         let message = format!(
             "a task has {} to {} CPU units, not {}",
             FREE_CPU.start(),
@@ -94,7 +98,10 @@ pub fn size(app: &App, cx: &mut Context) -> TaskSize {
     };
     TaskSize {
         cpu: written.cpu.as_ref().map_or(default.cpu, |cpu| cpu.value),
-        memory: written.memory.as_ref().map_or(default.memory, |memory| memory.value),
+        memory: written
+            .memory
+            .as_ref()
+            .map_or(default.memory, |memory| memory.value),
     }
 }
 
@@ -107,8 +114,12 @@ fn free_default(app: &App) -> TaskSize {
         u32::try_from(sums.max().unwrap_or_default()).unwrap_or(u32::MAX)
     };
     TaskSize {
-        cpu: default.cpu.max(largest(|service| service.task_cpu.as_ref())),
-        memory: default.memory.max(largest(|service| service.task_memory.as_ref())),
+        cpu: default
+            .cpu
+            .max(largest(|service| service.task_cpu.as_ref())),
+        memory: default
+            .memory
+            .max(largest(|service| service.task_memory.as_ref())),
     }
 }
 
@@ -120,7 +131,10 @@ fn sum(services: &[&Service], of: fn(&Service) -> Option<&At<u32>>) -> u64 {
 /// The smallest memory that Fargate has for the written CPU.
 fn fargate_default(written: &WrittenSize) -> TaskSize {
     let default = TaskSize::default();
-    let choices = written.cpu.as_ref().and_then(|cpu| TaskSize::memory_choices(cpu.value));
+    let choices = written
+        .cpu
+        .as_ref()
+        .and_then(|cpu| TaskSize::memory_choices(cpu.value));
     TaskSize {
         memory: choices.map_or(default.memory, |choices| choices[0]),
         ..default
