@@ -6,6 +6,10 @@ use super::{Rule, hosts, image, probes, task};
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
     image::environment_missing::RULE,
+    image::secret_in_image::RULE,
+    image::dev_server_in_prod::RULE,
+    image::mutable_tag::RULE,
+    image::wrong_architecture::RULE,
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
@@ -16,6 +20,7 @@ pub const RULES: &[Rule] = &[
     task::refused_on_fargate::RULE,
     task::invalid_task_size::RULE,
     task::out_of_memory::RULE,
+    task::ignores_stop_signal::RULE,
     task::essential_container_exited::RULE,
     task::image_healthcheck_ignored::RULE,
     task::health_command_fails::RULE,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::{App, At, Place, Service};
 use crate::build::dockerfile::{Command, Kind};
 use crate::build::stages::Base;
-use crate::evidence::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen};
+use crate::evidence::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 use crate::mask::mask;
 use crate::run::image::{BuildInput, Source};
 
@@ -109,6 +109,7 @@ fn dockerfile(service: &Service, input: &BuildInput) -> DockerfileSeen {
         exposes: exposes(&settings.expose, &lines),
         entrypoint: instruction(&settings.entrypoint),
         cmd: instruction(&settings.cmd),
+        variables: variables(service, input, &lines),
         healthcheck,
         user: at(&settings.user),
         stop_signal: at(&settings.stopsignal),
@@ -129,6 +130,65 @@ fn froms(input: &BuildInput, lines: &Lines) -> Vec<FromSeen> {
         text: lines.text(stage.line),
     });
     reached.collect()
+}
+
+/// `ENV` and `ARG` of the image's stages.
+fn variables(service: &Service, input: &BuildInput, lines: &Lines) -> Vec<VariableSeen> {
+    let given = service.build.as_ref().map(|build| &build.args);
+    let mut all = Vec::new();
+    for index in input.resolved.lineage() {
+        let written = &input.dockerfile.stages[index].instructions;
+        for step in &input.resolved.stages[index].steps {
+            let variable =
+                |name: &str, instruction: &str, value: &str, literal, place| VariableSeen {
+                    value: hidden(name, value),
+                    name: name.to_owned(),
+                    instruction: instruction.to_owned(),
+                    literal,
+                    place,
+                };
+            match &step.kind {
+                Kind::Env(pairs) => {
+                    let expands = |name: &str| {
+                        let mut same = written.iter().filter(|one| one.line == step.line);
+                        same.any(|one| match &one.kind {
+                            Kind::Env(pairs) => pairs
+                                .iter()
+                                .any(|(other, value)| other == name && value.contains('$')),
+                            _ => false,
+                        })
+                    };
+                    all.extend(pairs.iter().map(|(name, value)| {
+                        variable(name, "ENV", value, !expands(name), lines.place(step.line))
+                    }));
+                }
+                Kind::Arg(args) => all.extend(args.iter().map(|arg| {
+                    let given = given.and_then(|given| given.get(&arg.name));
+                    match given.and_then(|given| Some((given.value.as_deref()?, &given.place))) {
+                        Some((value, place)) => {
+                            variable(&arg.name, "ARG", value, true, place.clone())
+                        }
+                        None => {
+                            let default = arg.default.as_deref().unwrap_or_default();
+                            let literal = !default.contains('$');
+                            variable(&arg.name, "ARG", default, literal, lines.place(arg.line))
+                        }
+                    }
+                })),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+/// A variable's value without what its name or form says is a secret.
+pub fn hidden(name: &str, value: &str) -> String {
+    let written = format!("{name}={value}");
+    match mask(&written) {
+        std::borrow::Cow::Borrowed(_) => value.to_owned(),
+        std::borrow::Cow::Owned(masked) => masked.get(name.len() + 1..).unwrap_or("***").to_owned(),
+    }
 }
 
 /// The ports of `EXPOSE` words: `8080`, `53/udp`, `8000-8010`.
@@ -153,7 +213,7 @@ fn exposes(words: &[(String, usize)], lines: &Lines) -> Vec<ExposeSeen> {
 }
 
 /// The last `SHELL` of the image's stages.
-fn shell(input: &BuildInput) -> Option<Vec<String>> {
+pub fn shell(input: &BuildInput) -> Option<Vec<String>> {
     let stages = input.resolved.lineage().into_iter();
     let steps = stages.flat_map(|stage| &input.resolved.stages[stage].steps);
     let shells = steps.filter_map(|step| match &step.kind {

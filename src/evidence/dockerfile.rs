@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{At, Place};
 
 /// The Dockerfile that a service's image is built from, resolved for its target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerfileSeen {
     /// Service.
     pub service: String,
@@ -19,6 +19,8 @@ pub struct DockerfileSeen {
     pub entrypoint: Option<InstructionSeen>,
     /// The `CMD` that counts.
     pub cmd: Option<InstructionSeen>,
+    /// `ENV` and `ARG` of the image's own stages, in their order.
+    pub variables: Vec<VariableSeen>,
     /// The command of the `HEALTHCHECK` that counts; empty for `NONE`.
     pub healthcheck: Option<At<String>>,
     /// The `USER` that counts.
@@ -69,4 +71,19 @@ pub struct InstructionSeen {
     pub place: Place,
     /// Its first line, without secrets.
     pub text: String,
+}
+
+/// A variable of an `ENV` or `ARG`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariableSeen {
+    /// Its name.
+    pub name: String,
+    /// `ENV` or `ARG`.
+    pub instruction: String,
+    /// Its value, without secrets.
+    pub value: String,
+    /// The value stands in a file of the project, or is given to the build: it is in the image's history.
+    pub literal: bool,
+    /// Where it gets its value.
+    pub place: Place,
 }

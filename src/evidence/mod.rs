@@ -1,6 +1,7 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
 mod change;
+mod command;
 mod container;
 mod dockerfile;
 mod env_file;
@@ -11,14 +12,16 @@ mod memory;
 mod network;
 mod ports;
 mod probe;
+mod secret;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
 pub use change::{Change, ChangeKind};
-pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, TaskSeen};
-pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen};
+pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
+pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, StopSeen, TaskSeen};
+pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use host_mount::HostMount;
@@ -27,6 +30,7 @@ pub use memory::{DevMemory, MemorySeen, TaskMemory};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
+pub use secret::{Carrier, SecretSeen};
 
 /// Everything that one `prod-check` saw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +44,15 @@ pub struct Evidence {
     /// The Dockerfile of each service that has a build.
     #[serde(default)]
     pub dockerfiles: Vec<DockerfileSeen>,
+    /// What each service runs, where it is known.
+    #[serde(default)]
+    pub commands: Vec<CommandSeen>,
+    /// Secrets in the images that the project builds.
+    #[serde(default)]
+    pub secrets: Vec<SecretSeen>,
+    /// The architecture that the engine runs by itself: `amd64`, `arm64`; empty without an engine.
+    #[serde(default)]
+    pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
@@ -83,6 +96,10 @@ pub enum Kind {
     DevRun,
     /// Files of the images.
     Files,
+    /// The images themselves.
+    Images,
+    /// The layers of the images that the project builds.
+    Layers,
 }
 
 /// Evidence that is not there.
@@ -96,7 +113,13 @@ pub struct Missing {
 
 impl Kind {
     /// What only a run can show.
-    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::DevRun];
+    pub const OF_A_RUN: &[Self] = &[
+        Self::Task,
+        Self::Lookups,
+        Self::DevRun,
+        Self::Images,
+        Self::Layers,
+    ];
 }
 
 impl Evidence {
@@ -107,6 +130,9 @@ impl Evidence {
             prod,
             images: Vec::new(),
             dockerfiles: Vec::new(),
+            commands: Vec::new(),
+            secrets: Vec::new(),
+            engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
             host_mounts: Vec::new(),

@@ -82,11 +82,16 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    secret_in_image: "E008-secret-in-image",
+    dev_server_in_prod: "E009-dev-server-in-prod",
+    mutable_tag: "E010-mutable-tag",
+    wrong_architecture: "E011-wrong-architecture",
     port_clash: "T001-port-clash",
     host_port_differs: "T002-host-port-differs",
     refused_on_fargate: "T003-refused-on-fargate",
     invalid_task_size: "T004-invalid-task-size",
     out_of_memory: "T005-out-of-memory",
+    ignores_stop_signal: "T006-ignores-stop-signal",
     essential_container_exited: "T007-essential-container-exited",
     image_healthcheck_ignored: "T009-image-healthcheck-ignored",
     health_command_fails: "T010-health-command-fails",

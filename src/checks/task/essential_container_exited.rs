@@ -179,6 +179,7 @@ mod tests {
                 health_log: Vec::new(),
                 memory: None,
                 last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+                stop: None,
             }],
             ..TaskSeen::default()
         });

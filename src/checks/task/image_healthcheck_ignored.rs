@@ -100,7 +100,9 @@ fn finding(evidence: &Evidence, service: &Service) -> Option<Finding> {
             list(waiting)
         ),
     };
+    let words = image.map_or(&[][..], |image| &image.healthcheck);
     let test = match written {
+        _ if !words.is_empty() => format!("test: {}", serde_json::Value::from(words)),
         Some(check) => format!("test: {}", yaml(&check.value)),
         None => "test: [\"CMD\", …]` with the command of the image's check (`docker inspect` shows it), `interval: 10s".to_owned(),
     };
@@ -150,20 +152,18 @@ mod tests {
     use super::*;
     use crate::app::testing::app_for;
     use crate::app::{At, Mode, Place};
-    use crate::evidence::{DockerfileSeen, ImageSeen};
+    use crate::evidence::DockerfileSeen;
 
     fn evidence(text: &str, check: Option<&str>, origin: ImageOrigin) -> Evidence {
         let app = app_for(text, Mode::Prod);
         let mut evidence = Evidence::new(app.clone(), app);
-        evidence.images.push(ImageSeen {
-            service: "web".to_owned(),
-            reference: "web:1".to_owned(),
-            id: String::new(),
-            origin,
-            exposed: Vec::new(),
-            volumes: Vec::new(),
-            has_healthcheck: check != Some(""),
+        let image = serde_json::json!({
+            "service": "web", "reference": "web:1", "id": "", "origin": origin,
+            "exposed": [], "volumes": [], "has_healthcheck": check != Some(""),
         });
+        evidence
+            .images
+            .push(serde_json::from_value(image).expect("an image"));
         if let Some(check) = check {
             evidence.dockerfiles.push(DockerfileSeen {
                 service: "web".to_owned(),
@@ -172,6 +172,7 @@ mod tests {
                 exposes: Vec::new(),
                 entrypoint: None,
                 cmd: None,
+                variables: Vec::new(),
                 healthcheck: Some(At {
                     value: check.to_owned(),
                     place: Place::start_of("Dockerfile"),

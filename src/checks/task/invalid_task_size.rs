@@ -196,7 +196,14 @@ fn memory(app: &App, service: &Service) -> Option<Finding> {
         ),
         None => format!("{task} MiB or less, or a larger `memory` of the task"),
     };
-    let finding = Finding::new(&INFO, message, help).service(&service.name);
+    let key = match (&service.task_memory, service.keys.contains_key("mem_limit")) {
+        (Some(_), _) => "x-envsim.memory",
+        (None, true) => "mem_limit",
+        (None, false) => "deploy.resources.limits.memory",
+    };
+    let finding = Finding::new(&INFO, message, help)
+        .service(&service.name)
+        .data("key", key);
     Some(
         finding
             .data("memory", memory)

@@ -258,6 +258,7 @@ mod tests {
                 health_log: Vec::new(),
                 memory: None,
                 last_lines: Vec::new(),
+                stop: None,
             }],
             ..TaskSeen::default()
         });
