@@ -51,11 +51,13 @@ pub fn listens(subject: &Subject, shared: bool) -> Listens {
         let claims = variable(subject).into_iter().collect();
         return Listens { claims, idle: None };
     };
+    // The command names the program better than the scripts before it.
+    let named = told.idle.last().cloned();
     let found = follow(subject, &mut told);
     if let Some(program) = told.listens_on_nothing() {
         return Listens {
             claims: Vec::new(),
-            idle: Some(program.to_owned()),
+            idle: named.or_else(|| Some(program.to_owned())),
         };
     }
     let claims = claims(subject, &told, at, found, shared);
