@@ -7,7 +7,7 @@ use super::images;
 use crate::app::App;
 use crate::dev::run::DevRun;
 use crate::dev::{Ground, scale};
-use crate::evidence::{Attempt, Listener};
+use crate::evidence::{Attempt, DevMemory, Listener};
 use crate::run::image::Image;
 use crate::run::{RunError, Session, probe};
 
@@ -17,6 +17,8 @@ pub struct DevSeen {
     pub probes: Vec<Attempt>,
     /// Listening sockets of each service.
     pub listeners: Vec<Listener>,
+    /// Memory of each service, once the probes were through.
+    pub memory: Vec<DevMemory>,
 }
 
 /// Runs `dev`, asks its probes and looks at its sockets. `built` are the images of the task.
@@ -33,7 +35,12 @@ pub async fn run(
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
+    let memory = run.memory().await?;
     let listeners = run.listeners().await?;
     run.stop().await;
-    Ok(DevSeen { probes, listeners })
+    Ok(DevSeen {
+        probes,
+        listeners,
+        memory,
+    })
 }

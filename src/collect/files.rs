@@ -11,10 +11,11 @@ use super::checkout::Checkout;
 use super::hosts::{Job, Search};
 use super::mounts::{self, Comparing};
 use super::own_name::{self, InFile};
+use super::ports;
 use crate::app::{App, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
-use crate::evidence::{HostInFile, MountSeen, OwnName};
+use crate::evidence::{HostInFile, MountSeen, OwnName, PortsSeen};
 use crate::run::image::Source;
 
 /// What the disk says about the images.
@@ -26,6 +27,8 @@ pub struct Files {
     pub own_names: Vec<OwnName>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
+    /// Ports that the files say each service listens on.
+    pub ports: Vec<PortsSeen>,
     /// Files that could not be read, as sentences.
     pub unreadable: Vec<String>,
 }
@@ -56,12 +59,9 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             files.unreadable.push(error);
             Vec::new()
         });
-        let mounts = has_mounts(dev, prod, &service.name);
         for file in inside {
-            if mounts {
-                let own = per_service.entry(service.name.clone()).or_default();
-                own.push(file.path.clone());
-            }
+            let own = per_service.entry(service.name.clone()).or_default();
+            own.push(file.path.clone());
             let entry = seen
                 .entry(file.path)
                 .or_insert_with(|| (Vec::new(), file.via));
@@ -91,6 +91,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
     }
     search_mounted(dev, &search, &mut files);
     files.own_names = own_name::look(prod, sources, own_names);
+    files.ports = ports::look(prod, sources, &per_service);
     files
 }
 

@@ -11,6 +11,7 @@ mod dockerfiles;
 mod env_files;
 pub mod files;
 mod hidden;
+mod host_mounts;
 mod hosts;
 pub mod image_files;
 pub mod images;
@@ -18,6 +19,7 @@ mod layers;
 pub mod missing;
 pub mod mounts;
 mod own_name;
+mod ports;
 mod run_time;
 mod secrets;
 pub mod task_run;
@@ -45,6 +47,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     if let Some(reason) = env_files::missing(&evidence.prod) {
         evidence.lacks(Kind::EnvFiles, reason);
     }
+    evidence.host_mounts = host_mounts::look(&evidence.prod);
     if !files.unreadable.is_empty() {
         evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
     }
@@ -52,6 +55,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     evidence.hosts_in_files = files.hosts;
     evidence.own_names = files.own_names;
     evidence.mounts = files.mounts;
+    evidence.ports = files.ports;
     evidence
 }
 
@@ -103,7 +107,10 @@ pub fn evidence(
     }
     evidence.task = Some(seen.task);
     match compared {
-        Some(compared) => evidence.dev_listeners = Some(compared.listeners),
+        Some(compared) => {
+            evidence.dev_listeners = Some(compared.listeners);
+            evidence.dev_memory = compared.memory;
+        }
         None => evidence.lacks(
             Kind::DevRun,
             "there was no dev run to compare with (--no-compare)",

@@ -6,10 +6,13 @@ mod container;
 mod dockerfile;
 mod env_file;
 mod host;
+mod host_mount;
 mod image;
+mod memory;
 mod mount;
 mod network;
 mod own_name;
+mod ports;
 mod probe;
 mod secret;
 
@@ -19,14 +22,17 @@ use crate::app::App;
 
 pub use change::{Change, ChangeKind};
 pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
+pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, StopSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use host::{HostInFile, HostInValue, ValueOf};
+pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
+pub use memory::{DevMemory, MemorySeen, TaskMemory};
 pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use own_name::{OwnName, OwnNameFor};
+pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
 
@@ -61,12 +67,21 @@ pub struct Evidence {
     pub own_names: Vec<OwnName>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
+    /// Bind mounts of paths that belong to the host.
+    #[serde(default)]
+    pub host_mounts: Vec<HostMount>,
+    /// Ports that the files of each service say it listens on.
+    #[serde(default)]
+    pub ports: Vec<PortsSeen>,
     /// Lines of env files that ECS reads otherwise.
     pub env_file_lines: Vec<EnvFileLine>,
     /// The run as one task.
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.
     pub dev_listeners: Option<Vec<Listener>>,
+    /// Memory of each service in the dev run.
+    #[serde(default)]
+    pub dev_memory: Vec<DevMemory>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
     /// What ECS makes of the keys of the Compose file.
@@ -134,9 +149,12 @@ impl Evidence {
             hosts_in_values: Vec::new(),
             own_names: Vec::new(),
             mounts: Vec::new(),
+            host_mounts: Vec::new(),
+            ports: Vec::new(),
             env_file_lines: Vec::new(),
             task: None,
             dev_listeners: None,
+            dev_memory: Vec::new(),
             probes: Vec::new(),
             changes: Vec::new(),
             stand_ins: Vec::new(),
