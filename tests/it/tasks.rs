@@ -89,7 +89,6 @@ fn a_managed_service_is_not_there_under_its_service_name() {
         help.contains("production reaches it as `data.example.com:9000`"),
         "{help}"
     );
-    report.finding("service-lookup-failed", "host", "data");
     report.finding("probe-differs", "probe", "the data is shown");
 }
 
