@@ -18,6 +18,7 @@ pub mod testing;
 mod volume;
 mod watch;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -160,10 +161,12 @@ impl App {
     ///
     /// None of them resolves inside an ECS task.
     pub fn host_names(&self) -> Vec<(String, String)> {
-        let mut names: Vec<(String, String)> = Vec::new();
+        let mut names: IndexMap<String, String> = IndexMap::new();
+        // Of several services with one name the first answers.
         let mut add = |name: &str, service: &str| {
-            if !name.is_empty() && !names.iter().any(|(known, _)| known == name) {
-                names.push((name.to_owned(), service.to_owned()));
+            if !name.is_empty() {
+                let known = names.entry(name.to_owned());
+                known.or_insert_with(|| service.to_owned());
             }
         };
         for service in self.services.values() {
@@ -180,7 +183,7 @@ impl App {
                 add(&link.alias, &link.service);
             }
         }
-        names
+        names.into_iter().collect()
     }
 
     /// The task that `service` belongs to in production.
@@ -236,7 +239,7 @@ impl App {
 
     /// Drops the dependencies on services that are not there.
     fn forget_dependencies(&mut self) {
-        let names: Vec<String> = self.services.keys().cloned().collect();
+        let names: HashSet<String> = self.services.keys().cloned().collect();
         for service in self.services.values_mut() {
             service
                 .depends_on

@@ -5,6 +5,9 @@ use super::{Rule, hosts, image, probes, task};
 /// All rules.
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
+    image::differs_from_image::RULE,
+    image::hidden_by_mount::RULE,
+    image::code_only_by_mount::RULE,
     image::environment_missing::RULE,
     image::secret_in_image::RULE,
     image::dev_server_in_prod::RULE,

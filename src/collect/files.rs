@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::checkout::Checkout;
 use super::hosts::{Job, Search};
-use super::mounts::compare;
+use super::mounts::{self, Comparing};
 use super::own_name::{self, InFile};
-use crate::app::{App, FileKind, FileSource, Mount, MountKind, Service};
+use crate::app::{App, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen, OwnName};
@@ -55,7 +56,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             files.unreadable.push(error);
             Vec::new()
         });
-        let mounts = dev.services.get(&service.name).is_some_and(has_mounts);
+        let mounts = has_mounts(dev, prod, &service.name);
         for file in inside {
             if mounts {
                 let own = per_service.entry(service.name.clone()).or_default();
@@ -70,7 +71,8 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
         }
     }
     let mut own_names = Vec::new();
-    let texts = search_images(dev, &seen, &search, &mut files, &mut own_names);
+    let texts = search_images((dev, prod), &seen, &search, &mut files, &mut own_names);
+    let mut checkout = Checkout::find(&dev.directory);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -82,11 +84,9 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(&**path)?.as_str())))
             .collect();
-        let configs = mounted_configs(service);
-        for mount in service.volumes.iter().chain(&configs) {
-            files
-                .mounts
-                .extend(compare(dev, service, mount, image, &own));
+        let comparing = Comparing::of(dev, service, image, &own);
+        for shown in mounts::shown(service, prod.services.get(&service.name)) {
+            files.mounts.extend(comparing.mount(&shown, &mut checkout));
         }
     }
     search_mounted(dev, &search, &mut files);
@@ -96,16 +96,15 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
 
 /// Whether something is mounted over the image in dev, so that the texts of its files are asked for
 /// the names of what only the mounts bring.
-fn has_mounts(service: &Service) -> bool {
-    let binds = service.volumes.iter();
-    binds
-        .chain(&mounted_configs(service))
-        .any(|mount| matches!(mount.kind, MountKind::Bind { .. }))
+fn has_mounts(dev: &App, prod: &App, service: &str) -> bool {
+    let in_production = prod.services.get(service);
+    let in_dev = dev.services.get(service);
+    in_dev.is_some_and(|service| !mounts::shown(service, in_production).is_empty())
 }
 
 /// Searches the files of the images; returns the texts of those that a service with mounts has.
 fn search_images<'a>(
-    dev: &App,
+    (dev, prod): (&App, &App),
     seen: &'a ByPath,
     search: &Search,
     files: &mut Files,
@@ -121,7 +120,7 @@ fn search_images<'a>(
             mounted: false,
             keep: services
                 .iter()
-                .any(|service| dev.services.get(service).is_some_and(has_mounts)),
+                .any(|service| has_mounts(dev, prod, service)),
         })
         .collect();
     let mut texts = HashMap::new();
@@ -138,34 +137,6 @@ fn search_images<'a>(
 fn shown(app: &App, path: &Path) -> String {
     let odd = |c: char| c.is_control();
     app.relative(path).replace(odd, "\u{fffd}")
-}
-
-/// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of
-/// these: it does not belong into an image.
-fn mounted_configs(service: &Service) -> Vec<Mount> {
-    let configs = service
-        .files
-        .iter()
-        .filter(|file| file.kind == FileKind::Config);
-    configs
-        .filter_map(|file| match &file.source {
-            FileSource::File(source) => Some(Mount {
-                kind: MountKind::Bind {
-                    source: source.clone(),
-                    create: false,
-                },
-                target: file.target.clone(),
-                read_only: true,
-                no_copy: false,
-                subpath: None,
-                propagation: None,
-                selinux: None,
-                recursive: None,
-                place: file.place.clone(),
-            }),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The files on disk that are in the image of `service`, stages that are only built from included:
@@ -252,8 +223,10 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
 /// Searches the files that only the mounts bring: they belong into the image, and break there.
 fn search_mounted(app: &App, search: &Search, files: &mut Files) {
     let mut found = ByPath::new();
-    for mount in files.mounts.iter().filter(|mount| !mount.without_build) {
-        for missing in &mount.missing {
+    // What may hold a secret is not read.
+    let read = |mount: &&MountSeen| !mount.without_build && !mount.credentials;
+    for mount in files.mounts.iter().filter(read) {
+        for missing in mount.missing.iter().filter(|missing| !missing.credentials) {
             let path = app.directory.join(&missing.path);
             let below = if path.is_dir() {
                 files_below(&path)

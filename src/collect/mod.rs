@@ -1,17 +1,24 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod absent;
+mod apply;
+mod checkout;
 mod command;
+pub mod confirm;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;
 pub mod files;
+mod hidden;
 mod hosts;
+pub mod image_files;
 pub mod images;
 mod layers;
 pub mod missing;
 pub mod mounts;
 mod own_name;
+mod run_time;
 mod secrets;
 pub mod task_run;
 mod values;

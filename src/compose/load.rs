@@ -227,20 +227,13 @@ impl<'a> Loading<'a> {
         if cx.problems.any_error() {
             return Err(Stop);
         }
-        let services = document.get("services").and_then(Node::as_mapping);
         if document.as_mapping().is_none_or(<[_]>::is_empty) {
             let message = format!("the Compose file `{}` is empty", files[0].display());
             cx.error_without_place(message).help =
                 Some("write at least one service under `services:`".to_owned());
             return Err(Stop);
         }
-        let mut profiles: Vec<String> = services
-            .unwrap_or(&[])
-            .iter()
-            .flat_map(|(_, service)| select::profiles_of(service))
-            .collect();
-        profiles.sort();
-        profiles.dedup();
+        let profiles = select::profiles(&document);
         document.set("name", Node::string(&*name, &document.place.clone()));
         if self.options.normalizes {
             // With variables left as they are, names without a value are left alone too.

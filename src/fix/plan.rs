@@ -334,6 +334,19 @@ fn missing(finding: &Finding, ground: &Ground, texts: &Texts) -> Steps {
     let (path, target) = text_of(finding, "path")
         .zip(text_of(finding, "target"))
         .ok_or("the finding names no path")?;
+    if finding.data.contains_key("secret") || is_secret(path) {
+        return Err(
+            "what it holds may be a secret, which does not belong into an image".to_owned(),
+        );
+    }
+    if finding.data.contains_key("paths") {
+        return Err("which of the paths production needs is for you to say".to_owned());
+    }
+    if let Some(line) = text_of(finding, "ignored_by_git") {
+        return Err(format!(
+            "git ignores it ({line}): a clean checkout has nothing to copy, so let the build make it"
+        ));
+    }
     let build = ground.builds.get(service);
     let build = build.ok_or_else(|| {
         format!(
@@ -342,11 +355,6 @@ fn missing(finding: &Finding, ground: &Ground, texts: &Texts) -> Steps {
     })?;
     let file = build.dockerfile.as_deref();
     let file = file.ok_or("its Dockerfile is not a file of the project")?;
-    if is_secret(path) {
-        return Err(
-            "what it holds may be a secret, which does not belong into an image".to_owned(),
-        );
-    }
     let inside = match &*build.context {
         "" => Some(path),
         context => path

@@ -82,6 +82,10 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    missing_from_image: "E001-missing-from-image",
+    differs_from_image: "E002-differs-from-image",
+    hidden_by_mount: "E003-hidden-by-mount",
+    code_only_by_mount: "E004-code-only-by-mount",
     secret_in_image: "E008-secret-in-image",
     dev_server_in_prod: "E009-dev-server-in-prod",
     mutable_tag: "E010-mutable-tag",
