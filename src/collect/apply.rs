@@ -207,7 +207,7 @@ impl Looked<'_> {
         }
         let base = self.base.as_ref()?;
         let in_base = |other: &String| Path::new(other).starts_with(path);
-        if base.present.iter().any(|other| in_base(other)) {
+        if base.present.iter().any(in_base) {
             return None;
         }
         let runs = built.input.resolved.reachable().flat_map(|stage| {
