@@ -16,7 +16,7 @@
 //! | [`mask`] | passwords out of everything printed | |
 //! | [`wire`] | messages of the agent, the program of ours inside containers | |
 //! | [`labels`] | names and labels of what envsim makes | |
-//! | [`evidence`] | plain records of what was seen | `app` |
+//! | [`evidence`] | plain records of what was seen | `app`, `mask` |
 //! | [`finding`] | a finding and what a rule is | `app`, `evidence` |
 //! | [`event`] | what happens during a run | `labels` |
 //! | [`plan`] | order: what may start now, what may stop now | `app` |

@@ -5,8 +5,10 @@ mod container;
 mod env_file;
 mod file;
 mod image;
+mod lines;
 mod network;
 mod probe;
+mod secrets;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,10 @@ pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
+pub use lines::Lines;
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
+pub use secrets::Secrets;
 
 /// Everything that one `prod-check` saw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +53,13 @@ pub struct Evidence {
     pub notes: Vec<String>,
     /// Evidence that could not be had, with the reason.
     pub missing: Vec<Missing>,
+    /// The lines that findings point at, with their neighbours.
+    #[serde(default)]
+    pub lines: Lines,
+    /// The project directory below the top of its repository: `apps/shop/`; empty at the top, and
+    /// where there is none.
+    #[serde(default)]
+    pub repository_folder: String,
 }
 
 /// A kind of evidence.
@@ -96,15 +107,21 @@ impl Evidence {
             stand_ins: Vec::new(),
             notes: Vec::new(),
             missing: Vec::new(),
+            lines: Lines::default(),
+            repository_folder: String::new(),
         }
     }
 
-    /// Notes that `kind` could not be had.
+    /// Notes that `kind`, or a part of it, could not be had; several reasons become one.
     pub fn lacks(&mut self, kind: Kind, reason: impl Into<String>) {
-        self.missing.push(Missing {
-            kind,
-            reason: reason.into(),
-        });
+        let reason = reason.into();
+        match self.missing.iter_mut().find(|missing| missing.kind == kind) {
+            Some(missing) => {
+                missing.reason.push_str("; ");
+                missing.reason.push_str(&reason);
+            }
+            None => self.missing.push(Missing { kind, reason }),
+        }
     }
 
     /// Why `kind` is not there; none when it is.
