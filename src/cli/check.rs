@@ -3,9 +3,12 @@
 use super::args;
 use super::exit::{Exit, Failure};
 use super::{evidence_file, judge};
+use crate::checks;
 
 /// Runs the command. It needs neither the project nor an engine.
 pub fn run(args: &args::Check) -> Result<Exit, Failure> {
+    let wanted = judge::Wanted::new(&args.report)?;
     let evidence = evidence_file::read(&args.from)?;
-    judge::report(evidence, &args.report)
+    let judgement = checks::run(&evidence);
+    wanted.report(evidence, judgement)
 }

@@ -2,6 +2,7 @@
 //! act, report.
 
 mod args;
+mod baseline_file;
 mod check;
 mod config;
 mod dev;
@@ -68,7 +69,7 @@ pub fn run() -> Exit {
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
             Command::Rules(rules) => rules::run(&rules),
-            Command::Schema => schema::run(),
+            Command::Schema(shown) => schema::run(&shown),
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

@@ -2,12 +2,13 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::{evidence_file, judge, project};
+use super::{evidence_file, judge, project, source_lines};
 use crate::app::{App, Mode};
-use crate::collect::{self, dev_run, images, task_run, without_engine};
+use crate::checks;
+use crate::collect::{self, dev_run, images, repository, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Secrets};
 use crate::labels::RunKind;
 use crate::prod::tasks::Apps;
 use crate::prod::{stand_in, task};
@@ -18,6 +19,7 @@ use crate::ui;
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
+    let wanted = judge::Wanted::new(&args.report)?;
     let whole = project::app(project, Mode::Prod, true)?;
     let dev = project::app(project, Mode::Dev, false)?;
     let evidence = match args.r#static {
@@ -31,10 +33,25 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
             None => return Ok(Exit::Interrupted),
         },
     };
+    let (mut evidence, secrets) = without_secrets(&evidence)?;
+    let directory = evidence.prod.directory.clone();
+    evidence.repository_folder = repository::folder(&directory);
+    let judgement = checks::run(&evidence);
+    source_lines::record(&mut evidence.lines, &judgement, &directory, &secrets);
     if let Some(path) = &args.evidence {
         evidence_file::write(path, &evidence)?;
     }
-    judge::report(evidence, &args.report)
+    wanted.report(evidence, judgement)
+}
+
+/// The evidence as it is judged and saved.
+fn without_secrets(evidence: &Evidence) -> Result<(Evidence, Secrets), Failure> {
+    Secrets::take(evidence).map_err(|error| {
+        Failure::usage(
+            format!("what was seen cannot be kept: {error}"),
+            "rename files whose names are not UTF-8",
+        )
+    })
 }
 
 /// Runs the app as tasks and, unless `--no-compare`, as in dev beside them; none when interrupted.

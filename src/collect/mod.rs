@@ -7,6 +7,7 @@ pub mod files;
 pub mod images;
 pub mod missing;
 pub mod mounts;
+pub mod repository;
 pub mod task_run;
 pub mod without_engine;
 
