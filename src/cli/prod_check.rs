@@ -1,9 +1,9 @@
 //! `envsim prod-check`: both runs, evidence, rules, report.
 
 use super::args;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, print};
 use super::{evidence_file, judge, project, source_lines};
-use crate::app::{App, Mode};
+use crate::app::{App, Level, Mode, Problems};
 use crate::checks;
 use crate::collect::{self, dev_run, images, repository, task_run, without_engine};
 use crate::engine::Engine;
@@ -23,11 +23,7 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let whole = project::app(project, Mode::Prod, true)?;
     let dev = project::app(project, Mode::Dev, false)?;
     let evidence = match args.r#static {
-        true => {
-            let directory = whole.directory.clone();
-            let seen = without_engine::evidence(dev, whole.deployed());
-            seen.map_err(|problem| Failure::Config(problem.into()).with_lines(&directory))?
-        }
+        true => on_disk(dev, &whole)?,
         false => match both_runs(whole, dev, &args).await? {
             Some(evidence) => evidence,
             None => return Ok(Exit::Interrupted),
@@ -42,6 +38,21 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
         evidence_file::write(path, &evidence)?;
     }
     wanted.report(evidence, judgement)
+}
+
+/// What the files tell; a service whose image cannot be known is told, and does not count as checked.
+fn on_disk(dev: App, whole: &App) -> Result<Evidence, Failure> {
+    let with_lines = |mut problems: Problems| {
+        source_lines::fill_problems(&mut problems, &whole.directory);
+        problems
+    };
+    let seen = without_engine::look(dev, whole.deployed());
+    let mut seen = seen.map_err(|problems| Failure::Config(with_lines(problems)))?;
+    for problem in &mut seen.problems.0 {
+        problem.level = Level::Warning;
+    }
+    print(&with_lines(seen.problems));
+    Ok(seen.evidence)
 }
 
 /// The evidence as it is judged and saved.

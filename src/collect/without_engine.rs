@@ -3,42 +3,70 @@
 use indexmap::IndexMap;
 
 use super::files;
-use crate::app::{App, Problem};
+use crate::app::{App, Problem, Problems};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
 use crate::run::image::{self, Source};
 use crate::run::owner;
 
-/// What each service's image would be made from.
-///
-/// # Errors
-/// A Dockerfile or a build context that cannot be read.
-pub fn sources(app: &App) -> Result<IndexMap<String, Source>, Problem> {
+/// What the disk tells, and what of it could not be read.
+#[derive(Debug)]
+pub struct Seen {
+    /// The evidence; what would take an engine is noted as missing, and so is what could not be read.
+    pub evidence: Evidence,
+    /// A problem for each service whose image cannot be known.
+    pub problems: Problems,
+}
+
+/// What each service's image would be made from. A service whose Dockerfile or context cannot be read
+/// does not keep the others from being judged.
+fn sources(app: &App) -> (IndexMap<String, Source>, IndexMap<String, Problem>) {
     let labels = Labels {
         project: app.name.clone(),
         run: RunKind::ProdCheck,
         owner: owner::this(),
         task: None,
     };
-    let services = app.services.values();
-    services
-        .map(|service| {
-            let source = image::source(app, service, &labels.image(&service.name))?;
-            Ok((service.name.clone(), source))
-        })
-        .collect()
+    let (mut sources, mut problems) = (IndexMap::new(), IndexMap::new());
+    for service in app.services.values() {
+        let name = service.name.clone();
+        match image::source(app, service, &labels.image(&name)) {
+            Ok(source) => drop(sources.insert(name, source)),
+            Err(problem) => drop(problems.insert(name, problem)),
+        }
+    }
+    (sources, problems)
 }
 
-/// The evidence of the disk alone; what would take an engine is noted as missing.
+/// Looks at the disk alone.
 ///
 /// # Errors
-/// As [`sources`].
-pub fn evidence(dev: App, prod: App) -> Result<Evidence, Problem> {
-    let sources = sources(&prod)?;
+/// All problems, when no image of the app can be known: then there is nothing to judge.
+pub fn look(dev: App, prod: App) -> Result<Seen, Problems> {
+    let (sources, unknown) = sources(&prod);
+    if sources.is_empty() && !unknown.is_empty() {
+        return Err(Problems(distinct(unknown.into_values())));
+    }
     let files = files::look(&dev, &prod, &sources);
     let mut evidence = super::from_files(dev, prod, files);
     for kind in Kind::OF_A_RUN {
         evidence.lacks(*kind, "nothing was run (--static)");
     }
-    Ok(evidence)
+    for (service, problem) in &unknown {
+        let reason = format!("the image of `{service}` is not known: {}", problem.message);
+        evidence.lacks(Kind::Files, reason);
+    }
+    let problems = Problems(distinct(unknown.into_values()));
+    Ok(Seen { evidence, problems })
+}
+
+/// Each problem once: two services can have one Dockerfile.
+fn distinct(problems: impl Iterator<Item = Problem>) -> Vec<Problem> {
+    let mut all: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !all.contains(&problem) {
+            all.push(problem);
+        }
+    }
+    all
 }

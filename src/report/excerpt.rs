@@ -13,14 +13,15 @@ pub fn renderer(colour: bool) -> Renderer {
     }
 }
 
-/// The line of `place`, with its neighbours when `lines` has them; blank ones say nothing.
+/// The line of `place`, with its neighbours when `lines` has them; a blank one or a lone bracket says
+/// nothing.
 pub fn excerpt<'a>(
     place: &'a Place,
     text: &str,
     lines: Option<&Lines>,
 ) -> Snippet<'a, Annotation<'a>> {
     let (before, after) = lines.map_or((None, None), |lines| lines.around(place));
-    let telling = |line: &&str| !line.trim().is_empty() && !text.is_empty();
+    let telling = |line: &&str| line.contains(char::is_alphanumeric) && !text.is_empty();
     let (before, after) = (before.filter(telling), after.filter(telling));
     let mut source = String::new();
     if let Some(before) = before {

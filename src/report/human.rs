@@ -207,13 +207,12 @@ fn not_checked(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
 fn pointer(judgement: &Judgement, out: &mut dyn Write) -> std::io::Result<()> {
     let codes: BTreeSet<&str> = judgement.counted().map(|one| one.rule.code).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
-    match codes.as_slice() {
-        [] => Ok(()),
-        [one] => writeln!(out, "`envsim explain {one}` tells more"),
-        [first, rest @ ..] => writeln!(
+    match codes.is_empty() {
+        true => Ok(()),
+        false => writeln!(
             out,
-            "`envsim explain {first}` tells more, and so for {}",
-            rest.join(", ")
+            "`envsim explain CODE` tells more: {}",
+            codes.join(", ")
         ),
     }
 }

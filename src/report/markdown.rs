@@ -70,7 +70,7 @@ fn flush(paragraph: &mut String, width: usize, style: &Style, out: &mut String) 
     let mut column = 0;
     let mut wrapped = String::new();
     for word in paragraph.split(' ') {
-        let length = shown_width(word);
+        let length = style.width(word);
         if column > indent && column + 1 + length > width {
             wrapped.push('\n');
             wrapped.push_str(&" ".repeat(indent));
@@ -87,17 +87,18 @@ fn flush(paragraph: &mut String, width: usize, style: &Style, out: &mut String) 
     paragraph.clear();
 }
 
-/// Characters of a word without its marks.
-fn shown_width(word: &str) -> usize {
-    word.replace("**", "").chars().filter(|c| *c != '`').count()
-}
-
 /// ANSI styles, or the plain marks where there are none.
 struct Style {
     colour: bool,
 }
 
 impl Style {
+    /// Characters of a word without the marks that are not shown.
+    fn width(&self, word: &str) -> usize {
+        let marks = word.replace("**", "");
+        marks.chars().filter(|c| *c != '`' || !self.colour).count()
+    }
+
     fn bold(&self, text: &str) -> String {
         match self.colour {
             true => format!("\x1b[1m{}\x1b[0m", text.replace('`', "")),

@@ -3,6 +3,7 @@
 //! Tests that need a container engine skip themselves, and say so, where none answers;
 //! `ENVSIM_REQUIRE_ENGINE=1` makes them fail instead.
 
+mod accepted;
 mod bad_input;
 mod bad_run;
 mod config;
@@ -14,6 +15,7 @@ mod image;
 mod init;
 mod model;
 mod no_engine;
+mod reports;
 mod robust;
 mod scenarios;
 mod support;
