@@ -5,6 +5,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::app::Place;
 use crate::evidence::Kind;
 
+pub use crate::evidence::Fix;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -115,6 +117,8 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub help: String,
+    /// What `prod-check --fix` does about it, where it can.
+    pub fix: Option<Fix>,
     /// Set when the user accepts it: it no longer counts.
     pub ignored: Option<Ignored>,
     /// The same for the same defect after lines moved; see `checks::fingerprint`.
@@ -161,6 +165,7 @@ impl Finding {
             data: serde_json::Map::new(),
             evidence: Vec::new(),
             help: help.into(),
+            fix: None,
             ignored: None,
             fingerprint: String::new(),
         }
@@ -201,7 +206,7 @@ impl Serialize for Finding {
             .iter()
             .map(|location| &location.place)
             .collect();
-        let mut out = serializer.serialize_struct("Finding", 11)?;
+        let mut out = serializer.serialize_struct("Finding", 12)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
         out.serialize_field("severity", &self.severity)?;
@@ -211,6 +216,10 @@ impl Serialize for Finding {
         out.serialize_field("data", &self.data)?;
         out.serialize_field("evidence", &self.evidence)?;
         out.serialize_field("help", &self.help)?;
+        match &self.fix {
+            Some(fix) => out.serialize_field("fix", fix)?,
+            None => out.skip_field("fix")?,
+        }
         out.serialize_field("fingerprint", &self.fingerprint)?;
         match &self.ignored {
             Some(ignored) => out.serialize_field("ignored", ignored)?,

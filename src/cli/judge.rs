@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::{args, baseline_file};
 use crate::checks::baseline::Baseline;
 use crate::checks::select::Selection;
-use crate::checks::{RULES, fingerprint, inline};
+use crate::checks::{self, RULES, fingerprint, inline};
 use crate::evidence::{Change, Evidence, Lines};
 use crate::finding::{Judgement, Severity};
 use crate::report::{self, Format, Look, Report};
@@ -42,13 +42,15 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// Reports `judgement`, what the rules said of `evidence`.
+    /// The findings that the user wants, those that are accepted marked.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn report(&self, evidence: Evidence, mut judgement: Judgement) -> Result<Exit, Failure> {
-        fill(&mut judgement, &evidence.lines);
-        fingerprint::set(&mut judgement);
+    /// A baseline that cannot be written.
+    pub fn judge(
+        &self,
+        evidence: &Evidence,
+        mut judgement: Judgement,
+    ) -> Result<Judgement, Failure> {
         inline::apply(&evidence.lines, &mut judgement);
         self.selection.apply(&mut judgement);
         if let Some(baseline) = &self.baseline {
@@ -59,12 +61,17 @@ impl<'a> Wanted<'a> {
             baseline_file::write(path, &baseline)?;
             baseline.apply(&mut judgement);
         }
-        let report = made(evidence, judgement);
-        self.write(&report)?;
-        Ok(match report.judgement.passes() {
-            true => Exit::Clean,
-            false => Exit::Findings,
-        })
+        Ok(judgement)
+    }
+
+    /// Reports what [`Self::judge`] left of the findings.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn report(&self, evidence: Evidence, judgement: Judgement) -> Result<Exit, Failure> {
+        let exit = exit(&judgement);
+        self.write(&made(evidence, judgement))?;
+        Ok(exit)
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
@@ -120,6 +127,30 @@ fn failed(path: &str, error: &std::io::Error, flag: &str) -> Failure {
         format!("cannot write the report to {path}: {error}"),
         format!("name another file with `{flag}`"),
     )
+}
+
+/// What the rules say of `evidence`, with lines, fingerprints and repairs as far as it has them.
+pub fn first(evidence: &Evidence) -> Judgement {
+    let mut judgement = checks::run(evidence);
+    complete(&mut judgement, evidence);
+    judgement
+}
+
+/// Gives the findings their lines, fingerprints and repairs.
+pub fn complete(judgement: &mut Judgement, evidence: &Evidence) {
+    fill(judgement, &evidence.lines);
+    fingerprint::set(judgement);
+    for finding in &mut judgement.findings {
+        finding.fix = evidence.fixes.get(&finding.fingerprint).cloned();
+    }
+}
+
+/// The exit code of a report.
+pub fn exit(judgement: &Judgement) -> Exit {
+    match judgement.passes() {
+        true => Exit::Clean,
+        false => Exit::Findings,
+    }
 }
 
 /// Gives the findings the lines they point at.

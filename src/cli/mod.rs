@@ -14,6 +14,7 @@ mod evidence_file;
 mod exec;
 mod exit;
 mod explain;
+mod fix;
 mod init;
 mod judge;
 mod logs;

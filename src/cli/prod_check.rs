@@ -1,14 +1,17 @@
 //! `envsim prod-check`: both runs, evidence, rules, report.
 
+use std::collections::BTreeMap;
+
 use super::args;
 use super::exit::{Exit, Failure, print};
-use super::{evidence_file, judge, project, source_lines};
+use super::{evidence_file, fix, judge, project, source_lines, stdout};
 use crate::app::{App, Level, Mode, Problems};
 use crate::checks;
 use crate::collect::{self, dev_run, images, repository, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::evidence::{Evidence, Secrets};
+use crate::evidence::{Evidence, Fix, Secrets};
+use crate::finding::Judgement;
 use crate::labels::RunKind;
 use crate::prod::tasks::Apps;
 use crate::prod::{stand_in, task};
@@ -22,22 +25,60 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let wanted = judge::Wanted::new(&args.report)?;
     let whole = project::app(project, Mode::Prod, true)?;
     let dev = project::app(project, Mode::Dev, false)?;
-    let evidence = match args.r#static {
+    let mut engine = None;
+    let seen = match args.r#static {
         true => on_disk(dev, &whole)?,
-        false => match both_runs(whole, dev, &args).await? {
-            Some(evidence) => evidence,
-            None => return Ok(Exit::Interrupted),
-        },
+        false => {
+            let connected = engine.insert(Engine::connect().await?);
+            match both_runs(connected, whole, dev, &args).await? {
+                Some(evidence) => evidence,
+                None => return Ok(Exit::Interrupted),
+            }
+        }
     };
-    let (mut evidence, secrets) = without_secrets(&evidence)?;
+    let (mut evidence, secrets) = without_secrets(&seen)?;
     let directory = evidence.prod.directory.clone();
     evidence.repository_folder = repository::folder(&directory);
-    let judgement = checks::run(&evidence);
+    let mut judgement = checks::run(&evidence);
     source_lines::record(&mut evidence.lines, &judgement, &directory, &secrets);
+    judge::complete(&mut judgement, &evidence);
+    // Repairs write into the files what stands there, secrets as well: they are planned from what was
+    // seen.
+    fix::plan(&seen, &mut judgement, engine.as_ref()).await;
+    evidence.fixes = fixes(&judgement, &secrets);
+    judge::complete(&mut judgement, &evidence);
     if let Some(path) = &args.evidence {
         evidence_file::write(path, &evidence)?;
     }
+    let judgement = wanted.judge(&evidence, judgement)?;
+    if args.fix || args.diff {
+        let mut chosen = judgement.clone();
+        let repairs = fix::plan(&seen, &mut chosen, engine.as_ref()).await;
+        if args.diff {
+            eprint!("{}", repairs.summary(&chosen, false));
+            stdout::write(&repairs.diff())?;
+            return Ok(judge::exit(&judgement));
+        }
+        // On its way to people and logs it shows no passwords.
+        eprint!("{}", secrets.mask(&repairs.diff()));
+        repairs.write()?;
+        eprint!("{}", repairs.summary(&chosen, true));
+    }
     wanted.report(evidence, judgement)
+}
+
+/// The repairs of the findings, as they are kept.
+fn fixes(judgement: &Judgement, secrets: &Secrets) -> BTreeMap<String, Fix> {
+    let findings = judgement.findings.iter();
+    let fixes = findings.filter_map(|finding| {
+        let fix = finding.fix.as_ref()?;
+        let kept = Fix {
+            description: secrets.mask(&fix.description),
+            files: fix.files.clone(),
+        };
+        Some((finding.fingerprint.clone(), kept))
+    });
+    fixes.collect()
 }
 
 /// What the files tell; a service whose image cannot be known is told, and does not count as checked.
@@ -67,14 +108,14 @@ fn without_secrets(evidence: &Evidence) -> Result<(Evidence, Secrets), Failure> 
 
 /// Runs the app as tasks and, unless `--no-compare`, as in dev beside them; none when interrupted.
 async fn both_runs(
+    engine: &Engine,
     whole: App,
     dev: App,
     args: &args::ProdCheck,
 ) -> Result<Option<Evidence>, Failure> {
     let prod = whole.deployed();
-    let engine = Engine::connect().await?;
-    project::warn_when_remote(&engine);
-    let ground = crate::dev::run::ground(&engine).await?;
+    project::warn_when_remote(engine);
+    let ground = crate::dev::run::ground(engine).await?;
     if !args.no_compare {
         project::check_dev(&dev, &ground, true)?;
     }
@@ -88,17 +129,17 @@ async fn both_runs(
     });
     let task_id = task::new_id();
     let task_session = project::session(
-        &engine,
+        engine,
         &prod.name,
         RunKind::ProdCheck,
         Some(task_id),
         &sink,
         &cancel,
     );
-    let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
+    let dev_session = project::session(engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
         cleanup::leftovers(
-            &engine,
+            engine,
             &session.labels.filter(),
             &whole,
             "envsim prod-check",

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::files;
-use crate::app::{App, Problem, Problems};
+use crate::app::{App, Problem, Problems, Service};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
 use crate::run::image::{self, Source};
@@ -18,19 +18,27 @@ pub struct Seen {
     pub problems: Problems,
 }
 
-/// What each service's image would be made from. A service whose Dockerfile or context cannot be read
-/// does not keep the others from being judged.
-fn sources(app: &App) -> (IndexMap<String, Source>, IndexMap<String, Problem>) {
+/// What the image of `service` would be made from.
+///
+/// # Errors
+/// A Dockerfile or a build context that cannot be read.
+pub fn source(app: &App, service: &Service) -> Result<Source, Problem> {
     let labels = Labels {
         project: app.name.clone(),
         run: RunKind::ProdCheck,
         owner: owner::this(),
         task: None,
     };
+    image::source(app, service, &labels.image(&service.name))
+}
+
+/// What each service's image would be made from. A service whose Dockerfile or context cannot be read
+/// does not keep the others from being judged.
+fn sources(app: &App) -> (IndexMap<String, Source>, IndexMap<String, Problem>) {
     let (mut sources, mut problems) = (IndexMap::new(), IndexMap::new());
     for service in app.services.values() {
         let name = service.name.clone();
-        match image::source(app, service, &labels.image(&name)) {
+        match source(app, service) {
             Ok(source) => drop(sources.insert(name, source)),
             Err(problem) => drop(problems.insert(name, problem)),
         }

@@ -4,11 +4,14 @@ mod change;
 mod container;
 mod env_file;
 mod file;
+mod fix;
 mod image;
 mod lines;
 mod network;
 mod probe;
 mod secrets;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,7 @@ pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
+pub use fix::Fix;
 pub use image::{ImageOrigin, ImageSeen};
 pub use lines::Lines;
 pub use network::{Listener, Lookup, LookupOutcome};
@@ -56,6 +60,9 @@ pub struct Evidence {
     /// The lines that findings point at, with their neighbours.
     #[serde(default)]
     pub lines: Lines,
+    /// Repairs that are known, by the fingerprint of the finding.
+    #[serde(default)]
+    pub fixes: BTreeMap<String, Fix>,
     /// The project directory below the top of its repository: `apps/shop/`; empty at the top, and
     /// where there is none.
     #[serde(default)]
@@ -108,6 +115,7 @@ impl Evidence {
             notes: Vec::new(),
             missing: Vec::new(),
             lines: Lines::default(),
+            fixes: BTreeMap::new(),
             repository_folder: String::new(),
         }
     }

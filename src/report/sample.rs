@@ -4,8 +4,8 @@ use super::Report;
 use crate::app::Place;
 use crate::evidence::{Change, ChangeKind, Lines, StandInSeen};
 use crate::finding::{
-    BaselineEntry, Finding, Ignored, IgnoredBy, Judgement, LeftOut, NotChecked, Remark, RuleInfo,
-    Severity, UnusedIgnore,
+    BaselineEntry, Finding, Fix, Ignored, IgnoredBy, Judgement, LeftOut, NotChecked, Remark,
+    RuleInfo, Severity, UnusedIgnore,
 };
 
 static HOST: RuleInfo = RuleInfo {
@@ -59,6 +59,10 @@ fn host() -> Finding {
     .data("host", "mongodb")
     .data("services", vec!["web", "admin"])
     .proof("in the task, `web` asked DNS for `mongodb` 22 times (A): NXDOMAIN");
+    finding.fix = Some(Fix {
+        description: "read the address from `MONGODB_URL`".to_owned(),
+        files: vec!["src/data base.js".to_owned(), "compose.yaml".to_owned()],
+    });
     finding.fingerprint = "00112233445566778899aabbccddeeff:1".to_owned();
     finding
 }
