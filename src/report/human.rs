@@ -89,7 +89,7 @@ fn finding_text(
     }
     group = group.element(Level::HELP.message(&*finding.help));
     let fix = finding.fix.as_ref();
-    let fix = fix.map(|fix| format!("`envsim prod-check --fix` can do it: {}", fix.description));
+    let fix = fix.map(|fix| format!("{} (`envsim prod-check --fix` does it)", fix.description));
     if let Some(fix) = &fix {
         group = group.element(Level::HELP.with_name("fix").message(&**fix));
     }
