@@ -21,6 +21,8 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"(?i)(?P<start>authorization["']?\s*[=:]\s*["']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)(?P<secret>[^\s"',;&]+)"#,
         // `DB_PASSWORD=…`, `secret_key: "…"`, `--token=…`: a key that names a secret.
         r#"(?i)(?P<start>(?P<name>[a-z0-9_.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|(?:api|private|access|encryption|signing|account|shared|master|auth)[_-]?key)[a-z0-9_.-]*)["']?\s*[=:]\s*)(?P<secret>"[^"\n]+"|'[^'\n]+'|[^\s"',;&]+)"#,
+        // `getenv("DB_PASSWORD", "…")`: a default.
+        r#"(?i)(?P<start>["'](?P<name>[a-z0-9_.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|(?:api|private|access|encryption|signing)[_-]?key)[a-z0-9_.-]*)["']\]?\s*(?:,|\|\||\?\?)\s*)(?P<secret>"[^"\n]+"|'[^'\n]+')"#,
         // `--requirepass …`: an option that names a secret, and its value.
         r#"(?i)(?P<start>(?:^|\s)--?(?P<name>[a-z0-9_.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|(?:api|private|access)[_-]?key)[a-z0-9_.-]*)\s+)(?P<secret>"[^"\n]+"|'[^'\n]+'|[^\s"'-][^\s"']*)"#,
     ]
@@ -126,9 +128,30 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// How programs read a variable: no secret by itself.
+const READS: &[&str] = &[
+    "os.getenv",
+    "os.environ",
+    "os.Getenv",
+    "process.env",
+    "import.meta.env",
+    "Deno.env",
+    "System.getenv",
+    "Environment.GetEnvironmentVariable",
+    "getenv(",
+    "env(",
+    "env::var",
+    "std::env",
+    "ENV[",
+    "ENV.fetch",
+];
+
 /// Whether a value that a secret's name has is no secret: nothing, a switch, what is masked already,
-/// or where the secret comes from (`$DB_PASSWORD`).
+/// or where the secret comes from (`$DB_PASSWORD`, `process.env.TOKEN`).
 pub fn is_plain(value: &str) -> bool {
+    if READS.iter().any(|read| value.starts_with(read)) {
+        return true;
+    }
     let value = value.trim_matches(['"', '\'']);
     let inner = value.trim_start_matches('$');
     let inner = inner
@@ -136,10 +159,36 @@ pub fn is_plain(value: &str) -> bool {
         .map_or(inner, |inner| inner.trim_end_matches(['}', '?']));
     let refers =
         value.starts_with('$') && inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let switch = ["true", "false", "null", "none", "yes", "no"]
+    let switch = ["true", "false", "null", "none", "yes", "no", "value"]
         .iter()
         .any(|word| value.eq_ignore_ascii_case(word));
     refers || switch || value.chars().all(|c| c == '*')
+}
+
+/// Where the secret stands in a value: within its quotes, before a bracket, or the default in
+/// `${NAME:-default}`.
+fn bare(value: &str) -> std::ops::Range<usize> {
+    let inner = value.trim_matches(['"', '\'']);
+    let quoted = inner.len() < value.len();
+    let inner = match quoted {
+        true => inner,
+        false => inner.trim_end_matches(['`', '}', ')', ']']),
+    };
+    let start = value.find(inner).unwrap_or_default();
+    let end = start + inner.len();
+    let operator = |c: char| matches!(c, ':' | '-' | '?' | '+' | '=');
+    if let Some(rest) = inner.strip_prefix("${") {
+        let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let default = name.trim_start_matches(operator).trim_end_matches('}');
+        let start = end - name.trim_start_matches(operator).len();
+        return start..start + default.len();
+    }
+    // The name of `${NAME:-default}` was taken for the key.
+    let closed = value.trim_end_matches('`').ends_with('}');
+    match closed && inner.starts_with(operator) {
+        true => start + 1..end,
+        false => start..end,
+    }
 }
 
 /// A `*` for every character.
@@ -166,10 +215,19 @@ pub fn mask_noting<'a>(text: &'a str, note: &mut dyn FnMut(&str)) -> Cow<'a, str
             if !named || is_plain(secret) {
                 return whole.to_owned();
             }
-            // Quotes stay, so that what is masked reads as it did.
-            let inner = secret.trim_matches(['"', '\'']);
+            // Quotes and brackets stay, so that what is masked reads as it did.
+            let at = bare(secret);
+            let inner = &secret[at.clone()];
+            if is_plain(inner) {
+                return whole.to_owned();
+            }
             note(inner);
-            let masked = secret.replacen(inner, &stars(inner), 1);
+            let masked = format!(
+                "{}{}{}",
+                &secret[..at.start],
+                stars(inner),
+                &secret[at.end..]
+            );
             let after = &whole[found["start"].len() + secret.len()..];
             format!("{}{masked}{after}", &found["start"])
         });
@@ -213,6 +271,16 @@ mod tests {
                 "curl -H 'Authorization: Bearer *******' http://api",
             ),
             ("{\"apiKey\": \"k1\"}", "{\"apiKey\": \"**\"}"),
+            ("TOKEN: ${API_TOKEN:-abc}", "TOKEN: ${API_TOKEN:-***}"),
+            ("connect(password=abc)", "connect(password=***)"),
+            (
+                "pw = os.getenv(\"DB_PASSWORD\", \"hunter2\")",
+                "pw = os.getenv(\"DB_PASSWORD\", \"*******\")",
+            ),
+            (
+                "process.env['API_TOKEN'] || 'abc'",
+                "process.env['API_TOKEN'] || '***'",
+            ),
         ] {
             assert_eq!(mask(text), masked);
             assert_eq!(mask(masked), masked, "once is enough");
@@ -229,6 +297,9 @@ mod tests {
             "use_token: true",
             "proxy_pass http://api:3000;",
             "--password-file /run/secrets/db",
+            "pg_pass = os.getenv(\"POSTGRES_PASSWORD\")",
+            "password: process.env.DB_PASSWORD,",
+            "give a default: `${API_KEY:-value}`",
         ] {
             assert_eq!(mask(text), text);
         }

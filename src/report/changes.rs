@@ -10,6 +10,9 @@ const KINDS: [ChangeKind; 3] = [
     ChangeKind::Dropped,
 ];
 
+/// Refused keys that are shown; more are a number.
+const SHOWN: usize = 5;
+
 /// Writes one line each, grouped by what becomes of it: what is refused always, the rest as a number
 /// unless `verbose`.
 pub fn write(changes: &[Change], verbose: bool, out: &mut dyn Write) -> std::io::Result<()> {
@@ -28,8 +31,12 @@ pub fn write(changes: &[Change], verbose: bool, out: &mut dyn Write) -> std::io:
             continue;
         }
         writeln!(out, "  {}:", kind.as_str())?;
-        for change in of_kind {
+        let shown = if verbose { of_kind.len() } else { SHOWN };
+        for change in of_kind.iter().take(shown) {
             writeln!(out, "    {}", line(change))?;
+        }
+        if of_kind.len() > shown {
+            short.push(format!("{} more {}", of_kind.len() - shown, kind.as_str()));
         }
     }
     if !short.is_empty() {

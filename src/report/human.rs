@@ -88,8 +88,10 @@ fn finding_text(
         group = group.element(Level::NOTE.with_name("why").message(&**why));
     }
     group = group.element(Level::HELP.message(&*finding.help));
-    let fix = finding.fix.as_ref();
-    let fix = fix.map(|fix| format!("{} (`envsim prod-check --fix` does it)", fix.description));
+    let all = !listed.is_empty() && listed.iter().all(|other| other.fix.is_some());
+    let so = if all { ", and so for the others" } else { "" };
+    let fix = finding.fix.as_ref().map(|fix| &fix.description);
+    let fix = fix.map(|fix| format!("{fix}{so} (`envsim prod-check --fix` does it)"));
     if let Some(fix) = &fix {
         group = group.element(Level::HELP.with_name("fix").message(&**fix));
     }
