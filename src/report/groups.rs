@@ -16,9 +16,12 @@ enum Same<'a> {
     Alone(usize),
 }
 
+/// Rule, severity and what else is the same.
+type Key<'a> = (&'a str, Severity, Same<'a>);
+
 /// The findings in their order, those that belong together behind the first of them.
 pub fn groups<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
-    let mut groups: Vec<((&str, Severity, Same), Vec<&Finding>)> = Vec::new();
+    let mut groups: Vec<(Key, Vec<&Finding>)> = Vec::new();
     for (index, finding) in findings.enumerate() {
         let key = (finding.rule.code, finding.severity, same(finding, index));
         match groups.iter_mut().find(|(known, _)| *known == key) {
