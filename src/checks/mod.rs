@@ -3,6 +3,7 @@
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
 pub mod baseline;
+mod dev_servers;
 pub mod fingerprint;
 mod hosts;
 pub mod ignore;
@@ -14,6 +15,7 @@ mod probes;
 mod registry;
 mod rule;
 pub mod select;
+mod signal_path;
 mod task;
 mod words;
 

@@ -6,12 +6,17 @@ use super::{Rule, hosts, image, probes, task};
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
     image::environment_missing::RULE,
+    image::secret_in_image::RULE,
+    image::dev_server_in_prod::RULE,
+    image::mutable_tag::RULE,
+    image::wrong_architecture::RULE,
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
     probes::probe_differs::RULE,
     probes::probe_failed::RULE,
     task::port_clash::RULE,
+    task::ignores_stop_signal::RULE,
     task::essential_container_exited::RULE,
     task::essential_container_unhealthy::RULE,
 ];

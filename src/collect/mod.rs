@@ -1,13 +1,17 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod command;
 pub mod dev_run;
+mod dockerfiles;
 mod env_files;
 pub mod files;
 pub mod images;
+mod layers;
 pub mod missing;
 pub mod mounts;
 pub mod repository;
+mod secrets;
 pub mod task_run;
 pub mod without_engine;
 
@@ -17,7 +21,7 @@ use crate::app::{App, Probe};
 use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
-use crate::run::probe;
+use crate::run::{agent, probe};
 
 use dev_run::DevSeen;
 use files::Files;
@@ -60,6 +64,21 @@ pub fn evidence(
         .iter()
         .map(|(service, image)| images::seen(service, image))
         .collect();
+    let sources = images.iter().map(|(name, image)| (name, &image.source));
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources);
+    let images = images
+        .iter()
+        .map(|(name, image)| (name, &image.source, Some(&image.info.config)));
+    evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
+    evidence.engine_architecture = agent::ARCH.to_owned();
+    evidence.secrets = seen.secrets.secrets;
+    if !seen.secrets.unread.is_empty() {
+        let reason = format!(
+            "not every image could be looked into: {}",
+            seen.secrets.unread.join("; ")
+        );
+        evidence.lacks(Kind::Layers, reason);
+    }
     evidence.task = Some(seen.task);
     match compared {
         Some(compared) => evidence.dev_listeners = Some(compared.listeners),
@@ -98,6 +117,7 @@ fn probes(
         service: written.service.clone(),
         action: probe::describe(&written.action),
         place: written.place.clone(),
+        inferred: written.inferred,
         dev: in_dev(written),
         prod: in_task.get(index).cloned(),
     })

@@ -1,9 +1,11 @@
 //! The run as ECS tasks: containers, probes, what became of them.
 
 use indexmap::IndexMap;
+use tokio::task::JoinSet;
 
 use super::files::{self, Files};
 use super::mounts;
+use super::secrets::{self, InLayers};
 use crate::evidence::{Attempt, MountSeen, TaskSeen};
 use crate::prod::tasks::{self, Apps, Tasks};
 use crate::prod::translate;
@@ -25,6 +27,8 @@ pub struct TaskRun {
     pub mounts: Vec<MountSeen>,
     /// The answers to the probes of the production app, in their order.
     pub probes: Vec<Attempt>,
+    /// Secrets in the images.
+    pub secrets: InLayers,
 }
 
 /// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external.
@@ -42,6 +46,13 @@ pub async fn run(
         .map(|(service, image)| (service.clone(), image.source.clone()))
         .collect();
     let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &sources));
+    // The layers are read while the containers run; what is left of it ends with the set.
+    let mut reading = JoinSet::new();
+    reading.spawn(secrets::of_images(
+        session.engine.clone(),
+        prod.clone(),
+        images.clone(),
+    ));
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -90,13 +101,29 @@ pub async fn run(
     let notes = notes.collect();
     let task = together(seen);
     mounts::join_logs(&mut compared, &task);
+    let secrets = tokio::select! {
+        read = reading.join_next() => match read {
+            Some(Ok(secrets)) => secrets,
+            Some(Err(error)) => unread(&error.to_string()),
+            None => InLayers::default(),
+        },
+        () = session.cancel.wait() => unread("the check was interrupted"),
+    };
     Ok(TaskRun {
+        secrets,
         task,
         notes,
         files,
         mounts: compared,
         probes,
     })
+}
+
+fn unread(reason: &str) -> InLayers {
+    InLayers {
+        unread: vec![reason.to_owned()],
+        ..InLayers::default()
+    }
 }
 
 /// How one of `count` tasks was run, in a sentence.

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::files;
+use super::{command, dockerfiles, files, secrets};
 use crate::app::{App, Problem, Problems, Service};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
@@ -33,8 +33,8 @@ pub fn source(app: &App, service: &Service) -> Result<Source, Problem> {
 }
 
 /// What each service's image would be made from. A service whose Dockerfile or context cannot be read
-/// does not keep the others from being judged.
-fn sources(app: &App) -> (IndexMap<String, Source>, IndexMap<String, Problem>) {
+/// does not keep the others from being judged: its problem is in the second map.
+pub fn sources(app: &App) -> (IndexMap<String, Source>, IndexMap<String, Problem>) {
     let (mut sources, mut problems) = (IndexMap::new(), IndexMap::new());
     for service in app.services.values() {
         let name = service.name.clone();
@@ -57,6 +57,10 @@ pub fn look(dev: App, prod: App) -> Result<Seen, Problems> {
     }
     let files = files::look(&dev, &prod, &sources);
     let mut evidence = super::from_files(dev, prod, files);
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources.iter());
+    evidence.secrets = secrets::of_files(&evidence.prod, sources.iter());
+    let images = sources.iter().map(|(name, source)| (name, source, None));
+    evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
     for kind in Kind::OF_A_RUN {
         evidence.lacks(*kind, "nothing was run (--static)");
     }

@@ -1,7 +1,9 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
 mod change;
+mod command;
 mod container;
+mod dockerfile;
 mod env_file;
 mod file;
 mod fix;
@@ -9,6 +11,7 @@ mod image;
 mod lines;
 mod network;
 mod probe;
+mod secret;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -18,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 
 pub use change::{Change, ChangeKind};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
+pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
+pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use fix::Fix;
@@ -26,6 +31,7 @@ pub use image::{ImageOrigin, ImageSeen};
 pub use lines::Lines;
 pub use network::{Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
+pub use secret::{Carrier, SecretSeen};
 pub use secrets::Secrets;
 
 /// Everything that one `prod-check` saw.
@@ -37,6 +43,18 @@ pub struct Evidence {
     pub prod: App,
     /// The image of each service of the task.
     pub images: Vec<ImageSeen>,
+    /// The Dockerfile of each service that has a build.
+    #[serde(default)]
+    pub dockerfiles: Vec<DockerfileSeen>,
+    /// What each service runs, where it is known.
+    #[serde(default)]
+    pub commands: Vec<CommandSeen>,
+    /// Secrets in the images that the project builds.
+    #[serde(default)]
+    pub secrets: Vec<SecretSeen>,
+    /// The architecture that the engine runs by itself: `amd64`, `arm64`; empty without an engine.
+    #[serde(default)]
+    pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
@@ -81,6 +99,10 @@ pub enum Kind {
     DevRun,
     /// Files of the images.
     Files,
+    /// The images themselves.
+    Images,
+    /// The layers of the images that the project builds.
+    Layers,
 }
 
 /// Evidence that is not there.
@@ -94,7 +116,13 @@ pub struct Missing {
 
 impl Kind {
     /// What only a run can show.
-    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::DevRun];
+    pub const OF_A_RUN: &[Self] = &[
+        Self::Task,
+        Self::Lookups,
+        Self::DevRun,
+        Self::Images,
+        Self::Layers,
+    ];
 }
 
 impl Evidence {
@@ -104,6 +132,10 @@ impl Evidence {
             dev,
             prod,
             images: Vec::new(),
+            dockerfiles: Vec::new(),
+            commands: Vec::new(),
+            secrets: Vec::new(),
+            engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),

@@ -33,11 +33,7 @@ impl Secrets {
         for app in [&evidence.dev, &evidence.prod] {
             found.extend(hidden(app));
         }
-        for app in ["dev", "prod"] {
-            if let Some(app) = value.get_mut(app) {
-                by_name(app, &mut found);
-            }
-        }
+        by_name(&mut value, &mut found);
         let names: BTreeSet<String> = [&evidence.dev, &evidence.prod]
             .iter()
             .flat_map(|app| app.host_names())
@@ -105,6 +101,9 @@ fn by_name(value: &mut Value, found: &mut BTreeSet<String>) {
         Value::Object(fields) => {
             variable(fields, found);
             secret_file(fields, found);
+            if let Some(Value::Array(pairs)) = fields.get_mut("variables") {
+                pairs.iter_mut().for_each(|pair| assigned(pair, found));
+            }
             for (name, value) in fields.iter_mut() {
                 if !names_a_secret(name) {
                     by_name(value, found);
@@ -138,6 +137,16 @@ fn variable(fields: &mut Map<String, Value>, found: &mut BTreeSet<String>) {
         .and_then(Value::as_str)
         .is_some_and(names_a_secret);
     if let (true, Some(Value::String(text))) = (secret, fields.get_mut("value")) {
+        hide(text, found);
+    }
+}
+
+/// `["DB_PASSWORD", "…"]`, set in front of a command.
+fn assigned(pair: &mut Value, found: &mut BTreeSet<String>) {
+    if let Some([Value::String(name), Value::String(text)]) =
+        pair.as_array_mut().map(Vec::as_mut_slice)
+        && names_a_secret(name)
+    {
         hide(text, found);
     }
 }
@@ -249,10 +258,12 @@ configs:
             service: "web".to_owned(),
             action: "GET /".to_owned(),
             place: evidence.prod.services["web"].place.clone(),
+            inferred: false,
             dev: None,
             prod: Some(Attempt {
                 passed: false,
                 answer: format!("the body was `{SECRET}`"),
+                ..Attempt::default()
             }),
         });
         evidence

@@ -10,10 +10,12 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
 use super::plan::{self, Limits, Surroundings, TaskPlan};
+use super::translate;
 use crate::app::App;
 use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
-use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSeen};
+use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, StopSeen, TaskSeen};
+use crate::mask::mask;
 use crate::plan::start::{self, State};
 use crate::run::address::free_range;
 use crate::run::image::Image;
@@ -61,6 +63,8 @@ pub struct Task<'a> {
     containers: Vec<(String, String)>,
     supervisor: Supervisor,
     limits: String,
+    /// STOPSIGNAL of each service's image that has one.
+    signals: HashMap<String, String>,
 }
 
 impl<'a> Task<'a> {
@@ -105,11 +109,13 @@ impl<'a> Task<'a> {
             .create_container(&plan.holder(app, agent::IMAGE))
             .await?;
         session.engine.start(&holder).await?;
-        let (limited, limits) = holder_ready(session, &plan, &holder).await?;
+        let said = holder_ready(session, &plan, &holder).await?;
+        let limits = said.limits;
         let holder = plan::Holder {
             id: holder,
             resolv: volume.mountpoint,
-            limited,
+            limited: said.limited,
+            files: said.files,
         };
 
         let events = session.engine.events(&session.labels.filter()).await?;
@@ -128,8 +134,17 @@ impl<'a> Task<'a> {
             }
         });
         let containers = try_join_all(made).await?;
-        let supervisor = Supervisor::new(session, events, &containers, show_logs);
+        let shown = containers.iter().filter(|_| show_logs);
+        let shown = shown.map(|(name, _)| name.clone()).collect();
+        let supervisor = Supervisor::new(session, events, &containers, shown);
+        let signals = images
+            .iter()
+            .filter_map(|(name, image)| {
+                Some((name.clone(), image.info.config.stop_signal.clone()?))
+            })
+            .collect();
         Ok(Self {
+            signals,
             session: session.clone(),
             app,
             plan,
@@ -256,7 +271,7 @@ impl<'a> Task<'a> {
         // One container of the task has ended and the task with it: the others are stopped, and an
         // exit that comes of it is none of their own doing.
         self.supervisor.hush();
-        stop::stop_all(&self.session, self.app, &running, |name| {
+        let stopped = stop::stop_all(&self.session, self.app, &running, |name| {
             let service = self.app.services.get(name);
             stop::Manner {
                 timeout: service.map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout),
@@ -265,11 +280,10 @@ impl<'a> Task<'a> {
             }
         })
         .await;
-        let looking_back = join_all(
-            self.containers
-                .iter()
-                .map(|(name, id)| self.look_back(name, id, &states)),
-        );
+        let looking_back = join_all(self.containers.iter().map(|(name, id)| {
+            let stop = stopped.iter().find(|stop| stop.service == *name);
+            self.look_back(name, id, &states, stop)
+        }));
         let counting = async {
             // The holder writes the exact counts when it is stopped.
             self.session.engine.stop(&self.holder.id, 5, None).await?;
@@ -287,7 +301,13 @@ impl<'a> Task<'a> {
         })
     }
 
-    async fn look_back(&self, name: &str, id: &str, states: &States) -> ContainerSeen {
+    async fn look_back(
+        &self,
+        name: &str,
+        id: &str,
+        states: &States,
+        stop: Option<&stop::Stopped>,
+    ) -> ContainerSeen {
         let last_lines = logs::last_lines(&self.session, id, KEPT_LINES).await;
         let end = match states.get(name) {
             Some(State::Exited { code }) => {
@@ -330,7 +350,33 @@ impl<'a> Task<'a> {
                 })
             ),
             last_lines,
+            stop: match stop {
+                Some(stop) => self.stop_seen(id, stop).await,
+                None => None,
+            },
         }
+    }
+
+    /// How a container took its stop; none when it was cut short, or when the engine does not tell.
+    async fn stop_seen(&self, id: &str, stop: &stop::Stopped) -> Option<StopSeen> {
+        /// 128 + SIGKILL.
+        const KILLED: i64 = 137;
+        if self.session.cancel.at_once() {
+            return None;
+        }
+        let state = self.session.engine.inspect(id).await.ok().flatten()?;
+        let signal = self.signals.get(&stop.service).cloned();
+        Some(StopSeen {
+            signal: signal.unwrap_or_else(|| "SIGTERM".to_owned()),
+            timeout_seconds: stop.timeout.as_secs(),
+            milliseconds: stop.took.as_millis() as u64,
+            exit_code: state.exit_code,
+            killed: state.exit_code == KILLED && stop.took >= stop.timeout && !state.oom_killed,
+            main_process: stop
+                .main_process
+                .as_deref()
+                .map(|line| mask(line).into_owned()),
+        })
     }
 
     async fn lookups(&self) -> Result<Vec<Lookup>, RunError> {
@@ -421,27 +467,39 @@ async fn make_network(
     })
 }
 
+/// What the holder found out before it was ready.
+#[derive(Default)]
+struct HolderSaid {
+    /// Whether it could set the task's limits.
+    limited: bool,
+    /// The same in a sentence.
+    limits: String,
+    /// Open files of a process at most; none when it did not say.
+    files: Option<u64>,
+}
+
 /// Waits until the holder answers DNS. Tells whether it set the limits, and how.
 async fn holder_ready(
     session: &Session,
     plan: &TaskPlan,
     holder: &str,
-) -> Result<(bool, String), RunError> {
+) -> Result<HolderSaid, RunError> {
     let size = format!("{} CPU units and {} MiB", plan.size.cpu, plan.size.memory);
     let options = LogOptions {
         follow: true,
         ..LogOptions::default()
     };
     let mut lines = session.engine.logs(holder, options);
-    let mut limits = match &plan.limits {
-        Limits::Cgroup { .. } => (
-            false,
-            "the holder did not say whether it set the task's limits".to_owned(),
-        ),
-        Limits::PerContainer { reason } => (
-            false,
-            format!("{reason}: each container is limited to the task's {size}"),
-        ),
+    let mut said = HolderSaid {
+        limits: match &plan.limits {
+            Limits::Cgroup { .. } => {
+                "the holder did not say whether it set the task's limits".to_owned()
+            }
+            Limits::PerContainer { reason } => {
+                format!("{reason}: each container is limited to the task's {size}")
+            }
+        },
+        ..HolderSaid::default()
     };
     let mut problems = Vec::new();
     let waiting = async {
@@ -452,17 +510,17 @@ async fn holder_ready(
                     applied: true,
                     detail,
                 }) => {
-                    limits = (true, format!("the task is limited to {size} ({detail})"));
+                    said.limited = true;
+                    said.limits = format!("the task is limited to {size} ({detail})");
                 }
                 Some(wire::Event::Limits {
                     applied: false,
                     detail,
                 }) => {
-                    limits = (
-                        false,
-                        format!("each container is limited to the task's {size}: {detail}"),
-                    );
+                    said.limits =
+                        format!("each container is limited to the task's {size}: {detail}");
                 }
+                Some(wire::Event::Files { most }) => said.files = Some(most),
                 Some(wire::Event::Problem { what }) => problems.push(what),
                 _ => {}
             }
@@ -471,7 +529,15 @@ async fn holder_ready(
     };
     let ready = tokio::time::timeout(HOLDER_DEADLINE, waiting).await;
     match ready {
-        Ok(Ok(true)) => Ok(limits),
+        Ok(Ok(true)) => {
+            if let Some(most) = said.files.filter(|most| *most < translate::FILES as u64) {
+                said.limits.push_str(&format!(
+                    "; a process may open {most} files, as the engine allows, and on Fargate {}",
+                    translate::FILES
+                ));
+            }
+            Ok(said)
+        }
         Ok(Err(error)) => Err(error.into()),
         Ok(Ok(false)) | Err(_) => Err(RunError::Service {
             message: format!(

@@ -82,7 +82,12 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    secret_in_image: "E008-secret-in-image",
+    dev_server_in_prod: "E009-dev-server-in-prod",
+    mutable_tag: "E010-mutable-tag",
+    wrong_architecture: "E011-wrong-architecture",
     port_clash: "T001-port-clash",
+    ignores_stop_signal: "T006-ignores-stop-signal",
 }
 
 #[test]

@@ -8,7 +8,8 @@ rule! {
     /// A variable that dev has and production has not, or has with another value.
     ///
     /// Compose and ECS read the same env file in two ways: ECS takes each line as it stands. Quotes
-    /// become part of the value, `${…}` is not replaced, `export` is no keyword. In dev all is well.
+    /// become part of the value, `${…}` is not replaced, `export` is no keyword. Of two files with one
+    /// variable ECS takes the first, Compose the last. In dev all is well.
     ///
     /// Fix: write the line so that both read the same, or set the variable in the task definition.
     "E006", "environment-missing", Warning, since "0.1.0",
@@ -32,7 +33,7 @@ fn of_file(lines: &[EnvFileLine]) -> Finding {
         1 => format!("one line of `{path}` is read otherwise by ECS than by Compose"),
         count => format!("{count} lines of `{path}` are read otherwise by ECS than by Compose"),
     };
-    let help = "as `environmentFiles` on ECS write `NAME=value` without quotes, variables and comments on the line; or set the variables in the task definition";
+    let help = "as `environmentFiles` on ECS write `NAME=value` without quotes, variables and comments on the line, and each variable in one file alone; or set the variables in the task definition";
     let mut finding = Finding::new(&INFO, message, help)
         .data("path", &**path)
         .data("services", first.services.clone());

@@ -2,4 +2,5 @@
 
 pub mod essential_container_exited;
 pub mod essential_container_unhealthy;
+pub mod ignores_stop_signal;
 pub mod port_clash;
