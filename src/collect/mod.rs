@@ -20,6 +20,7 @@ pub mod missing;
 pub mod mounts;
 mod own_name;
 mod ports;
+pub mod repository;
 mod run_time;
 mod secrets;
 pub mod task_run;
