@@ -19,8 +19,12 @@ use crate::ui;
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
-    let whole = project::app(project, Mode::Prod, true)?;
-    let dev = project::app(project, Mode::Dev, false)?;
+    let read = match args.r#static {
+        true => project::app_of_files,
+        false => project::app,
+    };
+    let whole = read(project, Mode::Prod, true)?;
+    let dev = read(project, Mode::Dev, false)?;
     let mut engine = None;
     let evidence = match args.r#static {
         true => {

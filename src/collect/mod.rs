@@ -1,19 +1,29 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod absent;
+mod apply;
+mod checkout;
 mod command;
+pub mod confirm;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;
 pub mod files;
+mod hidden;
 mod host_mounts;
+mod hosts;
+pub mod image_files;
 pub mod images;
 mod layers;
 pub mod missing;
 pub mod mounts;
+mod own_name;
 mod ports;
+mod run_time;
 mod secrets;
 pub mod task_run;
+mod values;
 pub mod without_engine;
 
 use indexmap::IndexMap;
@@ -26,6 +36,7 @@ use crate::run::{agent, probe};
 
 use dev_run::DevSeen;
 use files::Files;
+use hosts::Search;
 use task_run::TaskRun;
 
 /// What the Compose files and the disk tell, however the app is run.
@@ -34,17 +45,29 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     evidence.env_file_lines = env_files::lines(&evidence.prod);
     evidence.changes = translate::changes(&evidence.prod);
     evidence.host_mounts = host_mounts::look(&evidence.prod);
-    if !files.unreadable.is_empty() {
-        let reason = format!(
-            "not every file could be read: {}",
-            files.unreadable.join("; ")
-        );
-        evidence.lacks(Kind::Files, reason);
+    if let Some(reason) = env_files::missing(&evidence.prod) {
+        evidence.lacks(Kind::EnvFiles, reason);
     }
+    if !files.unreadable.is_empty() {
+        evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
+    }
+    evidence.hosts_in_values = values::look(&evidence.prod, &Search::new(&evidence.dev));
     evidence.hosts_in_files = files.hosts;
+    evidence.own_names = files.own_names;
     evidence.mounts = files.mounts;
     evidence.ports = files.ports;
     evidence
+}
+
+/// Why the files are not all known, with the first of those that could not be read.
+fn not_every_file(unreadable: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = unreadable[..unreadable.len().min(TOLD)].join("; ");
+    let more = match unreadable.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("not every file could be read: {told}{more}")
 }
 
 /// The evidence of a whole run: `seen` in the task, `compared` in the dev run beside it, when there

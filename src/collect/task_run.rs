@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use tokio::task::JoinSet;
 
 use super::files::{self, Files};
-use super::mounts;
 use super::secrets::{self, InLayers};
+use super::{confirm, mounts};
 use crate::evidence::{Attempt, MountSeen, TaskSeen};
 use crate::prod::tasks::{self, Apps, Tasks};
 use crate::prod::translate;
@@ -68,20 +68,13 @@ pub async fn run(
         show_logs,
     )
     .await?;
-    let files = looking.await.unwrap_or_else(|error| Files {
+    let mut files = looking.await.unwrap_or_else(|error| Files {
         unreadable: vec![format!("the scan of the files broke off: {error}")],
         ..Files::default()
     });
-    let mut compared = files.mounts.clone();
-    let containers = tasks.containers();
-    let confirming = mounts::confirm(
-        &session.engine,
-        &prod.directory,
-        &containers,
-        images,
-        &mut compared,
-    );
-    let ((), running) = tokio::join!(confirming, tasks.run());
+    let confirming = confirm::confirm(session, (dev, prod), images, files.mounts.clone());
+    let ((mut compared, failures), running) = tokio::join!(confirming, tasks.run());
+    files.unreadable.extend(failures);
     running?;
     let targets = tasks.targets().await?;
     let gone = |service: &str| tasks.over(service);

@@ -5,11 +5,13 @@ mod command;
 mod container;
 mod dockerfile;
 mod env_file;
-mod file;
+mod host;
 mod host_mount;
 mod image;
 mod memory;
+mod mount;
 mod network;
+mod own_name;
 mod ports;
 mod probe;
 mod secret;
@@ -23,11 +25,13 @@ pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, Sourc
 pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, StopSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
-pub use file::{HostInFile, MissingFile, MountSeen};
+pub use host::{HostInFile, HostInValue, ValueOf};
 pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
 pub use memory::{DevMemory, MemorySeen, TaskMemory};
+pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Listener, Lookup, LookupOutcome};
+pub use own_name::{OwnName, OwnNameFor};
 pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
@@ -55,6 +59,12 @@ pub struct Evidence {
     pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
+    /// Service names used as hosts in values that production gets from the Compose file.
+    #[serde(default)]
+    pub hosts_in_values: Vec<HostInValue>,
+    /// Where programs take their container's own host name for an address or an identity.
+    #[serde(default)]
+    pub own_names: Vec<OwnName>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
     /// Bind mounts of paths that belong to the host.
@@ -96,6 +106,8 @@ pub enum Kind {
     DevRun,
     /// Files of the images.
     Files,
+    /// The env files of the services.
+    EnvFiles,
     /// The images themselves.
     Images,
     /// The layers of the images that the project builds.
@@ -134,6 +146,8 @@ impl Evidence {
             secrets: Vec::new(),
             engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
+            hosts_in_values: Vec::new(),
+            own_names: Vec::new(),
             mounts: Vec::new(),
             host_mounts: Vec::new(),
             ports: Vec::new(),

@@ -82,10 +82,19 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    missing_from_image: "E001-missing-from-image",
+    differs_from_image: "E002-differs-from-image",
+    hidden_by_mount: "E003-hidden-by-mount",
+    code_only_by_mount: "E004-code-only-by-mount",
     secret_in_image: "E008-secret-in-image",
     dev_server_in_prod: "E009-dev-server-in-prod",
     mutable_tag: "E010-mutable-tag",
     wrong_architecture: "E011-wrong-architecture",
+    service_host_in_source: "H001-service-host-in-source",
+    service_host_in_environment: "H002-service-host-in-environment",
+    service_lookup_failed: "H003-service-lookup-failed",
+    docker_only_host: "H004-docker-only-host",
+    host_from_hostname: "H006-host-from-hostname",
     port_clash: "T001-port-clash",
     host_port_differs: "T002-host-port-differs",
     refused_on_fargate: "T003-refused-on-fargate",

@@ -13,7 +13,7 @@ rule! {
     ///
     /// Fix: write the line so that both read the same, or set the variable in the task definition.
     "E006", "environment-missing", Warning, since "0.1.0",
-    needs [],
+    needs [EnvFiles],
     "a variable that production does not have as dev has it",
 }
 

@@ -5,11 +5,16 @@ use std::path::{Path, PathBuf};
 use super::Subject;
 use super::program::of_variable;
 use crate::app::{FileSource, MountKind, Place};
-use crate::collect::files::{files_below, read_text};
+use crate::collect::files::files_below;
 use crate::evidence::{PortClaim, PortSource};
 use crate::mask::mask;
 use crate::scan::ports::source;
+use crate::scan::scannable;
 
+/// A larger file in bytes is data.
+const LARGEST: u64 = 1 << 20;
+/// Bytes of a file by which its kind is told.
+const HEAD: usize = 4096;
 /// Files of one service that are read for its ports.
 const MOST_FILES: usize = 3000;
 /// Endings that a program's name in a command leaves out.
@@ -88,8 +93,16 @@ pub fn is_shell(path: &Path, text: &str) -> bool {
     path.extension().is_some_and(|extension| extension == "sh") || by_first
 }
 
+/// The text of a file worth reading; none for binaries, archives, lock files and so on.
 fn read(subject: &Subject, path: &Path) -> Option<String> {
-    read_text(path, &subject.app.relative(path)).ok().flatten()
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    let shown = subject.app.relative(path);
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return None;
+    }
+    let bytes = std::fs::read(path).ok()?;
+    let head = &bytes[..bytes.len().min(HEAD)];
+    scannable(&shown, metadata.len(), head).then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The claims of one file of source or configuration.
