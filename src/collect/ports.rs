@@ -198,6 +198,11 @@ fn health_checks(subject: &Subject) -> Vec<PortClaim> {
             )
         }
     };
+    // A list begins at a place without a width.
+    let place = place.map(|place| Place {
+        end_column: place.end_column.max(place.column + 1),
+        ..place
+    });
     let ports = own_ports(&words).into_iter();
     let claims = ports.map(|port| PortClaim {
         port,

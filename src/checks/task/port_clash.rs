@@ -379,10 +379,17 @@ fn finding(
         finding.severity = Severity::Warning;
     }
     for (service, reasons) in services {
-        for reason in reasons.iter() {
+        // Where it is sure, hints add nothing.
+        let is_hint = |reason: &&Reason| reason.strength == Strength::Hinted;
+        let sure: Vec<&Reason> = reasons.iter().filter(|reason| !is_hint(reason)).collect();
+        let told = match sure.is_empty() {
+            true => reasons.iter().collect(),
+            false => sure,
+        };
+        for reason in &told {
             finding = finding.proof(&*reason.sentence);
         }
-        let placed = reasons
+        let placed = told
             .iter()
             .find_map(|reason| Some((reason.place.as_ref()?, &*reason.text)));
         let written = evidence

@@ -89,6 +89,7 @@ pub fn is_shell(path: &Path, text: &str) -> bool {
     path.extension().is_some_and(|extension| extension == "sh") || by_first
 }
 
+/// The text of a file worth reading; none for binaries, archives, lock files and so on.
 fn read(subject: &Subject, path: &Path) -> Option<String> {
     text(path, &subject.app.relative(path)).ok().flatten()
 }
