@@ -9,6 +9,7 @@ pub const RULES: &[Rule] = &[
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
+    hosts::loopback_only_listener::RULE,
     probes::probe_differs::RULE,
     probes::probe_failed::RULE,
     task::port_clash::RULE,

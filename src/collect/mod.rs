@@ -5,6 +5,7 @@ pub mod dev_run;
 mod env_files;
 pub mod files;
 pub mod images;
+mod listeners;
 pub mod missing;
 pub mod mounts;
 pub mod task_run;
@@ -65,6 +66,15 @@ pub fn evidence(
         None => evidence.lacks(
             Kind::DevRun,
             "there was no dev run to compare with (--no-compare)",
+        ),
+    }
+    match seen.sockets {
+        Ok(sockets) => {
+            evidence.task_listeners = Some(listeners::attributed(sockets, &evidence));
+        }
+        Err(reason) => evidence.lacks(
+            Kind::Listeners,
+            format!("the task's sockets could not be seen: {reason}"),
         ),
     }
     evidence

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::files::{self, Files};
 use super::mounts;
 use crate::evidence::{Attempt, MountSeen, TaskSeen};
-use crate::prod::tasks::{self, Apps, Tasks};
+use crate::prod::tasks::{self, Apps, TaskSocket, Tasks};
 use crate::prod::translate;
 use crate::run::image::{Image, Source};
 use crate::run::{RunError, Session, probe};
@@ -25,6 +25,8 @@ pub struct TaskRun {
     pub mounts: Vec<MountSeen>,
     /// The answers to the probes of the production app, in their order.
     pub probes: Vec<Attempt>,
+    /// The listening sockets when the app was up, or why they could not be seen.
+    pub sockets: Result<Vec<TaskSocket>, String>,
 }
 
 /// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external.
@@ -85,6 +87,7 @@ pub async fn run(
         () = tasks.settle(&vouched) => {}
         () = session.cancel.wait() => {}
     }
+    let sockets = tasks.listeners().await.map_err(|error| error.to_string());
     let seen = tasks.finish().await?;
     let notes = seen.iter().map(|(name, task)| note(name, task, seen.len()));
     let notes = notes.collect();
@@ -96,6 +99,7 @@ pub async fn run(
         files,
         mounts: compared,
         probes,
+        sockets,
     })
 }
 

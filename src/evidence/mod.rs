@@ -17,7 +17,7 @@ pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
-pub use network::{Listener, Lookup, LookupOutcome};
+pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
 
 /// Everything that one `prod-check` saw.
@@ -39,6 +39,9 @@ pub struct Evidence {
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.
     pub dev_listeners: Option<Vec<Listener>>,
+    /// Listening sockets of the task, when the app was up; the containers of a task share a namespace.
+    #[serde(default)]
+    pub task_listeners: Option<Vec<Listener>>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
     /// What ECS makes of the keys of the Compose file.
@@ -59,6 +62,8 @@ pub enum Kind {
     Task,
     /// DNS questions of the task.
     Lookups,
+    /// Listening sockets of the task.
+    Listeners,
     /// The dev run.
     DevRun,
     /// Files of the images.
@@ -76,7 +81,7 @@ pub struct Missing {
 
 impl Kind {
     /// What only a run can show.
-    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::DevRun];
+    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::Listeners, Self::DevRun];
 }
 
 impl Evidence {
@@ -91,6 +96,7 @@ impl Evidence {
             env_file_lines: Vec::new(),
             task: None,
             dev_listeners: None,
+            task_listeners: None,
             probes: Vec::new(),
             changes: Vec::new(),
             stand_ins: Vec::new(),

@@ -19,7 +19,8 @@ use crate::run::address::free_range;
 use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent, logs, stop};
+use crate::run::listeners::Socket;
+use crate::run::{RunError, Session, agent, listeners, logs, stop};
 use crate::wire;
 
 /// The holder is ready within milliseconds; a slow engine needs seconds to start it.
@@ -176,6 +177,22 @@ impl<'a> Task<'a> {
             }
         }
         Ok(targets)
+    }
+
+    /// The listening sockets of the task, and the service of each where that can be told.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn listeners(&self) -> Result<Vec<(Option<String>, Socket)>, RunError> {
+        let ids: Vec<String> = self.containers.iter().map(|(_, id)| id.clone()).collect();
+        let found = listeners::of_containers(&self.session, "task", &self.holder.id, &ids).await?;
+        let service = |socket: &Socket| {
+            let mut all = self.containers.iter();
+            let own = all.find(|(_, id)| socket.owner.as_ref() == Some(id));
+            own.map(|(service, _)| service.clone())
+        };
+        let found = found.into_iter();
+        Ok(found.map(|socket| (service(&socket), socket)).collect())
     }
 
     /// Why the task is over by itself; none while it is not.

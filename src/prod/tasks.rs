@@ -9,6 +9,7 @@ use super::task::{self, Task};
 use crate::app::App;
 use crate::evidence::TaskSeen;
 use crate::run::image::Image;
+use crate::run::listeners::Socket;
 use crate::run::probe::Targets;
 use crate::run::{RunError, Session};
 
@@ -41,6 +42,17 @@ pub struct Apps<'a> {
     pub whole: &'a App,
     /// As it is deployed: without what is external.
     pub prod: &'a App,
+}
+
+/// A listening socket of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSocket {
+    /// Name of the task.
+    pub task: String,
+    /// The service whose process has it open; none where that could not be told.
+    pub service: Option<String>,
+    /// The socket.
+    pub socket: Socket,
 }
 
 /// The running tasks, and what stands in for managed services.
@@ -138,6 +150,25 @@ impl<'a> Tasks<'a> {
     /// Waits until every task can be judged; see [`Task::settle`].
     pub async fn settle(&self, vouched: &[String]) {
         join_all(self.tasks.iter().map(|task| task.settle(vouched))).await;
+    }
+
+    /// The listening sockets of every task: its name, the service of the socket where that can be
+    /// told, and the socket.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn listeners(&self) -> Result<Vec<TaskSocket>, RunError> {
+        let all = self.parts.iter().zip(&self.tasks);
+        let all = all.map(|(part, task)| async move {
+            let found = task.listeners().await?.into_iter();
+            let of_task = found.map(|(service, socket)| TaskSocket {
+                task: part.name.clone(),
+                service,
+                socket,
+            });
+            Ok::<_, RunError>(of_task.collect::<Vec<_>>())
+        });
+        Ok(try_join_all(all).await?.concat())
     }
 
     /// Stops the tasks as ECS does and tells what was seen of each, with its name.

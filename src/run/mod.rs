@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod cleanup;
 pub mod hooks;
 pub mod image;
+pub mod listeners;
 pub mod logs;
 pub mod owner;
 pub mod probe;
