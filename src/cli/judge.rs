@@ -31,10 +31,14 @@ pub fn report(evidence: Evidence, args: &args::ReportArgs) -> Result<Exit, Failu
     })
 }
 
-/// Whether a finding says it already, with proof: a bind mount, or a file of one.
+/// Whether a finding says it already, with proof: a bind mount, a file of one, a variable without a
+/// value.
 fn is_told(change: &Change, judgement: &Judgement) -> bool {
-    let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
-    about_files
+    let can_be = matches!(
+        &*change.key,
+        "volumes" | "configs" | "secrets" | "environment"
+    );
+    can_be
         && judgement.findings.iter().any(|finding| {
             finding.rule.code.starts_with('E')
                 && finding.service.as_deref() == Some(&change.service)

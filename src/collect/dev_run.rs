@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use super::images;
+use super::{images, inside};
 use crate::app::App;
 use crate::dev::run::DevRun;
 use crate::dev::{Ground, scale};
@@ -17,6 +17,10 @@ pub struct DevSeen {
     pub probes: Vec<Attempt>,
     /// Listening sockets of each service.
     pub listeners: Vec<Listener>,
+    /// The variables of each service's container, `NAME=value`.
+    pub environment: Vec<(String, Vec<String>)>,
+    /// Service and id of the containers, which are stopped and still there.
+    pub containers: Vec<(String, String)>,
 }
 
 /// Runs `dev`, asks its probes and looks at its sockets. `built` are the images of the task.
@@ -33,7 +37,16 @@ pub async fn run(
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
-    let listeners = run.listeners().await?;
+    let (listeners, environment) = tokio::join!(
+        run.listeners(),
+        inside::environment(session, run.containers())
+    );
+    let listeners = listeners?;
     run.stop().await;
-    Ok(DevSeen { probes, listeners })
+    Ok(DevSeen {
+        probes,
+        listeners,
+        environment,
+        containers: run.containers().to_vec(),
+    })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
+use super::environment::{self, Reader};
 use super::mounts::compare;
 use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
 use crate::build::context::{self, EntryKind};
@@ -25,6 +26,8 @@ pub struct Files {
     pub hosts: Vec<HostInFile>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
+    /// Lines of the images' files that read variables which only dev has.
+    pub variables: Vec<Reader>,
     /// Files that could not be read, as sentences.
     pub unreadable: Vec<String>,
 }
@@ -91,6 +94,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             texts.insert(path.clone(), text);
         }
     }
+    let only_in_dev = environment::only_in_dev(dev, prod);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -102,6 +106,9 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
             .collect();
+        files
+            .variables
+            .extend(readers(dev, service, &only_in_dev, &own));
         let configs = mounted_configs(service);
         for mount in service.volumes.iter().chain(&configs) {
             files
@@ -117,6 +124,26 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
         .collect();
     scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
     files
+}
+
+/// The lines of the files of `service` that read a variable of `only_in_dev`.
+fn readers(
+    dev: &App,
+    service: &Service,
+    only_in_dev: &[(String, String)],
+    own: &[(&Path, &str)],
+) -> Vec<Reader> {
+    let names = only_in_dev.iter().filter(|(of, _)| *of == service.name);
+    let all = names.filter_map(|(_, name)| {
+        let (place, text) = environment::read_in(dev, own, name)?;
+        Some(Reader {
+            service: service.name.clone(),
+            name: name.clone(),
+            place,
+            text,
+        })
+    });
+    all.collect()
 }
 
 /// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of

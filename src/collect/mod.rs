@@ -3,8 +3,10 @@
 
 pub mod dev_run;
 mod env_files;
+pub mod environment;
 pub mod files;
 pub mod images;
+mod inside;
 mod listeners;
 pub mod missing;
 pub mod mounts;
@@ -14,12 +16,13 @@ pub mod without_engine;
 use indexmap::IndexMap;
 
 use crate::app::{App, Probe};
-use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
+use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen, Side};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
 use crate::run::probe;
 
 use dev_run::DevSeen;
+use environment::Recorder;
 use files::Files;
 use task_run::TaskRun;
 
@@ -37,6 +40,8 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     }
     evidence.hosts_in_files = files.hosts;
     evidence.mounts = files.mounts;
+    evidence.environment = Recorder::new().of_apps(&evidence.dev, &evidence.prod);
+    evidence.environment = environment::with_readers(evidence.environment, &files.variables);
     evidence
 }
 
@@ -51,7 +56,17 @@ pub fn evidence(
 ) -> Evidence {
     let probes = probes(&dev, &prod, &seen.probes, compared.as_ref());
     let stand_ins = stand_in::seen(&dev, &prod);
+    let readers = seen.files.variables.clone();
     let mut evidence = from_files(dev, prod, seen.files);
+    if let Some(compared) = &compared {
+        let recorder = Recorder::new();
+        let of_dev =
+            recorder.of_containers(&evidence.dev, Side::Dev, &compared.environment);
+        let of_task =
+            recorder.of_containers(&evidence.prod, Side::Prod, &seen.inside.environment);
+        let all = of_dev.into_iter().chain(of_task).collect();
+        evidence.environment = environment::with_readers(all, &readers);
+    }
     evidence.probes = probes;
     evidence.stand_ins = stand_ins;
     evidence.notes = seen.notes;

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::files::{self, Files};
+use super::inside::{self, Inside};
 use super::mounts;
 use crate::evidence::{Attempt, MountSeen, TaskSeen};
 use crate::prod::tasks::{self, Apps, TaskSocket, Tasks};
@@ -27,6 +28,8 @@ pub struct TaskRun {
     pub probes: Vec<Attempt>,
     /// The listening sockets when the app was up, or why they could not be seen.
     pub sockets: Result<Vec<TaskSocket>, String>,
+    /// What the containers were made with and had written by then.
+    pub inside: Inside,
 }
 
 /// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external.
@@ -87,7 +90,8 @@ pub async fn run(
         () = tasks.settle(&vouched) => {}
         () = session.cancel.wait() => {}
     }
-    let sockets = tasks.listeners().await.map_err(|error| error.to_string());
+    let (sockets, inside) = tokio::join!(tasks.listeners(), inside::look(session, &containers));
+    let sockets = sockets.map_err(|error| error.to_string());
     let seen = tasks.finish().await?;
     let notes = seen.iter().map(|(name, task)| note(name, task, seen.len()));
     let notes = notes.collect();
@@ -100,6 +104,7 @@ pub async fn run(
         mounts: compared,
         probes,
         sockets,
+        inside,
     })
 }
 

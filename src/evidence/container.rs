@@ -49,6 +49,10 @@ pub struct ContainerSeen {
     pub unhealthy: bool,
     /// Its last log lines, oldest first, without secrets.
     pub last_lines: Vec<String>,
+    /// Lines from anywhere in its log that say that something is missing, oldest first, without
+    /// secrets.
+    #[serde(default)]
+    pub complaints: Vec<String>,
 }
 
 /// What became of a container.

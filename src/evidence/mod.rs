@@ -3,6 +3,7 @@
 mod change;
 mod container;
 mod env_file;
+mod environment;
 mod file;
 mod image;
 mod network;
@@ -15,6 +16,7 @@ use crate::app::App;
 pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
+pub use environment::{EnvironmentSeen, Side, VariableFrom};
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
 pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
@@ -35,6 +37,9 @@ pub struct Evidence {
     pub mounts: Vec<MountSeen>,
     /// Lines of env files that ECS reads otherwise.
     pub env_file_lines: Vec<EnvFileLine>,
+    /// The variables of each service in both runs.
+    #[serde(default)]
+    pub environment: Vec<EnvironmentSeen>,
     /// The run as one task.
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.
@@ -94,6 +99,7 @@ impl Evidence {
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),
+            environment: Vec::new(),
             task: None,
             dev_listeners: None,
             task_listeners: None,

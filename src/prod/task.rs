@@ -305,7 +305,7 @@ impl<'a> Task<'a> {
     }
 
     async fn look_back(&self, name: &str, id: &str, states: &States) -> ContainerSeen {
-        let last_lines = logs::last_lines(&self.session, id, KEPT_LINES).await;
+        let log = logs::read_back(&self.session, id, KEPT_LINES).await;
         let end = match states.get(name) {
             Some(State::Exited { code }) => {
                 let inspected = self.session.engine.inspect(id).await.ok().flatten();
@@ -346,7 +346,8 @@ impl<'a> Task<'a> {
                     healthy: Some(false)
                 })
             ),
-            last_lines,
+            last_lines: log.last,
+            complaints: log.complaints,
         }
     }
 

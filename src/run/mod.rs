@@ -7,6 +7,7 @@ pub mod agent;
 pub mod build_extras;
 pub mod cancel;
 pub mod cleanup;
+pub mod complaint;
 pub mod hooks;
 pub mod image;
 pub mod listeners;

@@ -82,6 +82,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    environment_missing: "E006-environment-missing",
     loopback_only_listener: "H005-loopback-only-listener",
     port_clash: "T001-port-clash",
 }

@@ -2,3 +2,4 @@
 
 pub mod environment_missing;
 pub mod missing_from_image;
+mod only_in_dev;
