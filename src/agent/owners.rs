@@ -56,9 +56,18 @@ mod tests {
     fn the_cgroup_of_a_process_names_its_container() {
         let ids = ["aaa111".to_owned(), "bbb222".to_owned()];
         for (cgroup, found) in [
-            ("12:memory:/envsim-1/bbb222\n1:name=systemd:/x\n", Some("bbb222")),
-            ("0::/system.slice/docker-aaa111.scope/init\n", Some("aaa111")),
-            ("0::/../../envsim1.slice/docker-bbb222.scope\n", Some("bbb222")),
+            (
+                "12:memory:/envsim-1/bbb222\n1:name=systemd:/x\n",
+                Some("bbb222"),
+            ),
+            (
+                "0::/system.slice/docker-aaa111.scope/init\n",
+                Some("aaa111"),
+            ),
+            (
+                "0::/../../envsim1.slice/docker-bbb222.scope\n",
+                Some("bbb222"),
+            ),
             ("0::/user.slice\n", None),
             ("", None),
         ] {

@@ -6,6 +6,7 @@ use super::{Rule, hosts, image, probes, task};
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
     image::environment_missing::RULE,
+    image::state_lost_on_replacement::RULE,
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
@@ -14,6 +15,7 @@ pub const RULES: &[Rule] = &[
     probes::probe_failed::RULE,
     task::port_clash::RULE,
     task::essential_container_exited::RULE,
+    task::start_order_race::RULE,
     task::essential_container_unhealthy::RULE,
 ];
 

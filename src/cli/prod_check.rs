@@ -4,6 +4,7 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::{evidence_file, judge, project};
 use crate::app::{App, Mode};
+use crate::collect::repeat::Further;
 use crate::collect::{self, dev_run, images, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -101,8 +102,18 @@ async fn both_runs(
                 .map(Some),
         }
     };
+    let further = Further {
+        replace: args.replace,
+        start_order: args.start_order,
+    };
     let (seen, compared) = tokio::join!(
-        task_run::run(&task_session, apps, (&images, &stand_in_images), args.logs),
+        task_run::run(
+            &task_session,
+            apps,
+            (&images, &stand_in_images),
+            further,
+            args.logs
+        ),
         compared
     );
     // Both runs are cleaned up before any error is told.
@@ -112,7 +123,8 @@ async fn both_runs(
     if cancel.requested() {
         return Ok(None);
     }
-    Ok(Some(collect::evidence(dev, prod, &images, seen, compared)))
+    let evidence = collect::evidence(dev, prod, &images, seen, compared, further);
+    Ok(Some(evidence))
 }
 
 /// Removes all of a run; what cannot be removed is told, and `envsim down` tries again.

@@ -14,7 +14,8 @@ pub fn fill(judgement: &mut Judgement, directory: &Path) {
         lines: HashMap::new(),
     };
     let findings = judgement.findings.iter_mut();
-    for location in findings.flat_map(|finding| &mut finding.locations) {
+    let all = findings.flat_map(|finding| &mut finding.locations);
+    for location in all.filter(|location| !location.withheld) {
         files.fill(&location.place, &mut location.text);
     }
     for unused in &mut judgement.unused_ignores {

@@ -57,7 +57,8 @@ impl Recorder {
             all.extend(pairs.map(|(name, value)| self.record(service, run, name, value)));
         }
         // Of a container that could not be looked at, the files tell.
-        let looked_at = |one: &EnvironmentSeen| containers.iter().any(|(name, _)| *name == one.service);
+        let looked_at =
+            |one: &EnvironmentSeen| containers.iter().any(|(name, _)| *name == one.service);
         let unseen = self.of_app(app, run).into_iter();
         all.extend(unseen.filter(|one| !looked_at(one)));
         all
@@ -141,8 +142,9 @@ pub fn read_in(app: &App, files: &[(&Path, &str)], name: &str) -> Option<(Place,
         // Most files do not have the word at all.
         text.contains(name).then_some(())?;
         let lines = text.lines().zip(1..);
-        let (line, column, number) =
-            lines.into_iter().find_map(|(line, number)| Some((line, reads(line, name)?, number)))?;
+        let (line, column, number) = lines
+            .into_iter()
+            .find_map(|(line, number)| Some((line, reads(line, name)?, number)))?;
         let column = line[..column].chars().count() as u32 + 1;
         let place = Place {
             path: app.relative(path).as_str().into(),
@@ -167,7 +169,9 @@ fn reads(line: &str, name: &str) -> Option<usize> {
         let word = word.unwrap_or_default().to_ascii_lowercase();
         let in_code = near.len() < before.len()
             && (word.contains("env") || matches!(&*word, "get" | "fetch" | "config" | "lookup"))
-            && (word.contains("env") || before.to_ascii_lowercase().contains("env") || word == "config");
+            && (word.contains("env")
+                || before.to_ascii_lowercase().contains("env")
+                || word == "config");
         (whole && (in_shell || in_code)).then_some(at)
     })
 }

@@ -10,8 +10,11 @@ mod inside;
 mod listeners;
 pub mod missing;
 pub mod mounts;
+pub mod repeat;
+mod start_order;
 pub mod task_run;
 pub mod without_engine;
+mod written;
 
 use indexmap::IndexMap;
 
@@ -24,6 +27,7 @@ use crate::run::probe;
 use dev_run::DevSeen;
 use environment::Recorder;
 use files::Files;
+use repeat::Further;
 use task_run::TaskRun;
 
 /// What the Compose files and the disk tell, however the app is run.
@@ -53,6 +57,7 @@ pub fn evidence(
     images: &IndexMap<String, Image>,
     seen: TaskRun,
     compared: Option<DevSeen>,
+    further: Further,
 ) -> Evidence {
     let probes = probes(&dev, &prod, &seen.probes, compared.as_ref());
     let stand_ins = stand_in::seen(&dev, &prod);
@@ -60,10 +65,13 @@ pub fn evidence(
     let mut evidence = from_files(dev, prod, seen.files);
     if let Some(compared) = &compared {
         let recorder = Recorder::new();
-        let of_dev =
-            recorder.of_containers(&evidence.dev, Side::Dev, &compared.environment);
-        let of_task =
-            recorder.of_containers(&evidence.prod, Side::Prod, &seen.inside.environment);
+        let of_dev = recorder.of_containers(&evidence.dev, Side::Dev, &compared.environment);
+        let of_task: Vec<(String, Vec<String>)> = seen
+            .inside
+            .iter()
+            .map(|one| (one.service.clone(), one.environment.clone()))
+            .collect();
+        let of_task = recorder.of_containers(&evidence.prod, Side::Prod, &of_task);
         let all = of_dev.into_iter().chain(of_task).collect();
         evidence.environment = environment::with_readers(all, &readers);
     }
@@ -82,6 +90,18 @@ pub fn evidence(
             Kind::DevRun,
             "there was no dev run to compare with (--no-compare)",
         ),
+    }
+    let written = seen.inside.iter();
+    evidence.written = written
+        .flat_map(|one| written::told(&one.service, &one.changes, &one.mounts))
+        .collect();
+    evidence.replacement = seen.replacement;
+    evidence.delayed_starts = seen.delayed_starts;
+    if !further.start_order {
+        evidence.lacks(
+            Kind::StartOrder,
+            "it takes further runs of the task (--start-order)",
+        );
     }
     match seen.sockets {
         Ok(sockets) => {

@@ -4,15 +4,20 @@ use indexmap::IndexMap;
 
 use super::files::{self, Files};
 use super::inside::{self, Inside};
-use super::mounts;
-use crate::evidence::{Attempt, MountSeen, TaskSeen};
-use crate::prod::tasks::{self, Apps, TaskSocket, Tasks};
+use super::repeat::{Further, Repeat};
+use super::{images, mounts, start_order};
+use crate::evidence::{
+    Attempt, DelayedStart, Dependent, MountSeen, Replacement, TaskName, TaskSeen,
+};
+use crate::prod::tasks::{self, Apps, Making, TaskSocket, Tasks};
 use crate::prod::translate;
 use crate::run::image::{Image, Source};
 use crate::run::{RunError, Session, probe};
 
 /// Region of the task's names when the environment names none.
 const REGION: &str = "us-east-1";
+/// Containers that are held back in turn, each in a run of its own.
+const MOST_DELAYED: usize = 4;
 
 /// What the run as tasks showed.
 pub struct TaskRun {
@@ -29,14 +34,20 @@ pub struct TaskRun {
     /// The listening sockets when the app was up, or why they could not be seen.
     pub sockets: Result<Vec<TaskSocket>, String>,
     /// What the containers were made with and had written by then.
-    pub inside: Inside,
+    pub inside: Vec<Inside>,
+    /// The tasks once more, when that was asked for and the first ones did not end by themselves.
+    pub replacement: Option<Replacement>,
+    /// The tasks with single containers held back.
+    pub delayed_starts: Vec<DelayedStart>,
 }
 
-/// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external.
+/// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external; then whatever
+/// `further` asks for.
 pub async fn run(
     session: &Session,
     apps: Apps<'_>,
     (images, stand_ins): (&IndexMap<String, Image>, &IndexMap<String, Image>),
+    further: Further,
     show_logs: bool,
 ) -> Result<TaskRun, RunError> {
     let (dev, prod) = (apps.dev, apps.prod);
@@ -53,15 +64,14 @@ pub async fn run(
     let region = region.unwrap_or_else(|| REGION.to_owned());
     let in_task = translate::task(prod);
     let parts = tasks::parts(&in_task);
-    let tasks = Tasks::create(
-        session,
+    let making = Making {
         apps,
-        &parts,
-        (images, stand_ins),
-        &region,
+        parts: &parts,
+        images,
+        region: &region,
         show_logs,
-    )
-    .await?;
+    };
+    let tasks = Tasks::create(session, making, stand_ins).await?;
     let files = looking.await.unwrap_or_else(|error| Files {
         unreadable: vec![format!("the scan of the files broke off: {error}")],
         ..Files::default()
@@ -92,10 +102,40 @@ pub async fn run(
     }
     let (sockets, inside) = tokio::join!(tasks.listeners(), inside::look(session, &containers));
     let sockets = sockets.map_err(|error| error.to_string());
-    let seen = tasks.finish().await?;
+    let (seen, stand_ins) = tasks.finish().await?;
     let notes = seen.iter().map(|(name, task)| note(name, task, seen.len()));
-    let notes = notes.collect();
+    let mut notes: Vec<String> = notes.collect();
+    let mut repeat = Repeat {
+        session,
+        making,
+        stand_ins,
+    };
+    let over = seen.iter().any(|(_, task)| task.stopped_reason.is_some());
+    let mut replacement = None;
+    if further.replace && over {
+        notes.push(
+            "the task ended by itself, so it was not replaced by a fresh one (--replace)"
+                .to_owned(),
+        );
+    } else if further.replace && !session.cancel.requested() {
+        replacement = Some(repeat.replaced(prod, &probes, &seen).await?);
+        notes.extend(replacement.iter().map(replaced_note));
+    }
     let task = together(seen);
+    let mut delayed_starts = Vec::new();
+    if further.start_order && !session.cancel.requested() {
+        let exposed: Vec<(String, Vec<u16>)> = images
+            .iter()
+            .map(|(service, image)| (service.clone(), images::seen(service, image).exposed))
+            .collect();
+        let sockets = sockets.as_deref().unwrap_or_default();
+        let ports = start_order::ports(&in_task, &exposed, sockets);
+        let suspects = start_order::suspects((dev, &in_task), &files.hosts, &task.lookups, &ports);
+        notes.push(start_order_note(&suspects));
+        for (dependency, dependents) in suspects.into_iter().take(MOST_DELAYED) {
+            delayed_starts.push(repeat.delayed(&dependency, dependents).await?);
+        }
+    }
     mounts::join_logs(&mut compared, &task);
     Ok(TaskRun {
         task,
@@ -105,7 +145,47 @@ pub async fn run(
         probes,
         sockets,
         inside,
+        replacement,
+        delayed_starts,
     })
+}
+
+/// What came in place of what, in a sentence.
+fn replaced_note(replacement: &Replacement) -> String {
+    let names = |tasks: &[TaskName]| {
+        let named = tasks
+            .iter()
+            .map(|task| format!("{} at {}", &task.id[..8.min(task.id.len())], task.address));
+        named.collect::<Vec<_>>().join(" and ")
+    };
+    let (before, after) = (names(&replacement.before), names(&replacement.after));
+    let count = replacement.probes.len();
+    let probes = match count {
+        1 => "1 probe that only reads was repeated".to_owned(),
+        count => format!("{count} probes that only read were repeated"),
+    };
+    format!("task {before} was replaced by {after}: {probes}")
+}
+
+/// Which containers were held back and which not, in a sentence.
+fn start_order_note(suspects: &IndexMap<String, Vec<Dependent>>) -> String {
+    let names: Vec<&str> = suspects.keys().map(String::as_str).collect();
+    let held: Vec<String> = names
+        .iter()
+        .take(MOST_DELAYED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match (held.is_empty(), names.len() > MOST_DELAYED) {
+        (true, _) => {
+            "start order: every service waits for those that it is seen to need".to_owned()
+        }
+        (false, false) => format!("start order: held back in turn: {}", held.join(", ")),
+        (false, true) => format!(
+            "start order: held back in turn: {}; not tried: {}",
+            held.join(", "),
+            names[MOST_DELAYED..].join(", ")
+        ),
+    }
 }
 
 /// How one of `count` tasks was run, in a sentence.

@@ -1,5 +1,6 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
+mod again;
 mod change;
 mod container;
 mod env_file;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
+pub use again::{AnsweredAgain, DelayedStart, Dependent, Replacement, TaskName, WrittenPath};
 pub use change::{Change, ChangeKind};
 pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
 pub use env_file::EnvFileLine;
@@ -47,6 +49,15 @@ pub struct Evidence {
     /// Listening sockets of the task, when the app was up; the containers of a task share a namespace.
     #[serde(default)]
     pub task_listeners: Option<Vec<Listener>>,
+    /// What the containers of the task wrote outside of all volumes.
+    #[serde(default)]
+    pub written: Vec<WrittenPath>,
+    /// The tasks once more in place of the first ones; none without `--replace`.
+    #[serde(default)]
+    pub replacement: Option<Replacement>,
+    /// The tasks with single containers held back; none without `--start-order`.
+    #[serde(default)]
+    pub delayed_starts: Vec<DelayedStart>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
     /// What ECS makes of the keys of the Compose file.
@@ -71,6 +82,8 @@ pub enum Kind {
     Listeners,
     /// The dev run.
     DevRun,
+    /// The tasks with single containers held back.
+    StartOrder,
     /// Files of the images.
     Files,
 }
@@ -86,7 +99,13 @@ pub struct Missing {
 
 impl Kind {
     /// What only a run can show.
-    pub const OF_A_RUN: &[Self] = &[Self::Task, Self::Lookups, Self::Listeners, Self::DevRun];
+    pub const OF_A_RUN: &[Self] = &[
+        Self::Task,
+        Self::Lookups,
+        Self::Listeners,
+        Self::StartOrder,
+        Self::DevRun,
+    ];
 }
 
 impl Evidence {
@@ -103,6 +122,9 @@ impl Evidence {
             task: None,
             dev_listeners: None,
             task_listeners: None,
+            written: Vec::new(),
+            replacement: None,
+            delayed_starts: Vec::new(),
             probes: Vec::new(),
             changes: Vec::new(),
             stand_ins: Vec::new(),

@@ -17,9 +17,9 @@ use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSe
 use crate::plan::start::{self, State};
 use crate::run::address::free_range;
 use crate::run::image::Image;
+use crate::run::listeners::Socket;
 use crate::run::probe::Targets;
 use crate::run::supervise::{States, Supervisor};
-use crate::run::listeners::Socket;
 use crate::run::{RunError, Session, agent, listeners, logs, stop};
 use crate::wire;
 
@@ -139,6 +139,13 @@ impl<'a> Task<'a> {
             supervisor,
             limits,
         })
+    }
+
+    /// Starts `service` only when `wait` is over, if it is of this task.
+    pub fn hold_back(&mut self, service: &str, wait: Duration) {
+        if self.app.services.contains_key(service) {
+            self.supervisor.hold_back(service, wait);
+        }
     }
 
     /// Starts the containers in ECS's order. Returns when each of them runs or has ended, or when an

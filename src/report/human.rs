@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::Report;
 use crate::evidence::StandInSeen;
@@ -90,7 +90,10 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
     let title = level.primary_title(&*finding.message).id(&*id);
     let mut group = annotate_snippets::Group::with_title(title);
     for location in finding.locations.iter().take(SNIPPETS) {
-        group = group.element(snippet(location));
+        group = match location.withheld {
+            true => group.element(origin(location)),
+            false => group.element(snippet(location)),
+        };
     }
     for proof in &finding.evidence {
         group = group.element(Level::NOTE.message(&**proof));
@@ -139,6 +142,7 @@ fn unused_text(unused: &UnusedIgnore, colour: bool) -> String {
     let location = Location {
         place: unused.place.clone(),
         text: unused.text.clone(),
+        withheld: false,
     };
     let group = Level::WARNING
         .primary_title(&*message)
@@ -150,6 +154,14 @@ fn unused_text(unused: &UnusedIgnore, colour: bool) -> String {
         Renderer::plain()
     };
     renderer.render(&[group]).to_string()
+}
+
+/// Where a line stands that is not to be shown.
+fn origin(location: &Location) -> Origin<'_> {
+    let place = &location.place;
+    Origin::path(&*place.path)
+        .line(place.line as usize)
+        .char_column(place.column as usize)
 }
 
 fn snippet(location: &Location) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
@@ -206,6 +218,19 @@ fn verdict(report: &Report, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_can_hold_a_secret_is_pointed_at_and_not_shown() {
+        let place = crate::app::Place {
+            line: 4,
+            column: 3,
+            ..crate::app::Place::start_of("web.env")
+        };
+        let finding = Finding::new(&RULE, "read otherwise", "h").at_withheld(&place);
+        let text = finding_text(&finding, false);
+        assert!(text.contains("--> web.env:4:3\n"), "{text}");
+        assert!(!text.contains("4 |"), "{text}");
+    }
     use crate::finding::{Ignored, Judgement, RuleInfo, UnusedIgnore};
 
     static RULE: RuleInfo = RuleInfo {
@@ -228,6 +253,7 @@ mod tests {
         finding.locations.push(Location {
             place: place("src/a.js"),
             text: "db".to_owned(),
+            withheld: false,
         });
         finding.ignored = Some(Ignored {
             reason: "an example for people".to_owned(),

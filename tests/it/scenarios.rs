@@ -82,6 +82,8 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    state_lost_on_replacement: "E007-state-lost-on-replacement",
+    start_order_race: "T008-start-order-race",
     environment_missing: "E006-environment-missing",
     loopback_only_listener: "H005-loopback-only-listener",
     port_clash: "T001-port-clash",

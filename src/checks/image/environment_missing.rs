@@ -90,7 +90,7 @@ fn of_file(lines: &[EnvFileLine]) -> Finding {
             name => format!("`{name}`: "),
         };
         finding = finding
-            .at(&line.place, "")
+            .at_withheld(&line.place)
             .proof(format!("line {}: {what}{}", line.place.line, line.reason));
     }
     finding

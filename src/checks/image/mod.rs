@@ -3,3 +3,4 @@
 pub mod environment_missing;
 pub mod missing_from_image;
 mod only_in_dev;
+pub mod state_lost_on_replacement;

@@ -39,8 +39,20 @@ const OF_DEVELOPMENT: &[&str] = &[
 ];
 /// How such names begin.
 const PREFIXES: &[&str] = &[
-    "AWS_", "CHOKIDAR_", "COMPOSE_", "DEBUG", "DOCKER_", "FLASK_DEBUG", "FLASK_ENV", "FLASK_RUN_",
-    "LC_", "NODE_ENV", "PYTHONDONTWRITE", "PYTHONUNBUFFERED", "WDS_", "XDEBUG_",
+    "AWS_",
+    "CHOKIDAR_",
+    "COMPOSE_",
+    "DEBUG",
+    "DOCKER_",
+    "FLASK_DEBUG",
+    "FLASK_ENV",
+    "FLASK_RUN_",
+    "LC_",
+    "NODE_ENV",
+    "PYTHONDONTWRITE",
+    "PYTHONUNBUFFERED",
+    "WDS_",
+    "XDEBUG_",
 ];
 
 /// Why the task is held to want the variable.
@@ -79,8 +91,14 @@ fn of_variable(
     let want = want(evidence, one, in_prod.is_some())?;
     let name = &one.name;
     let message = match in_prod {
-        Some(_) => format!("`{name}` of `{}` has a value in dev and is empty in production", service.name),
-        None => format!("`{name}` of `{}` is set in dev and not in production", service.name),
+        Some(_) => format!(
+            "`{name}` of `{}` has a value in dev and is empty in production",
+            service.name
+        ),
+        None => format!(
+            "`{name}` of `{}` is set in dev and not in production",
+            service.name
+        ),
     };
     let help = format!(
         "set `{name}` under `x-envsim.prod.environment` of `{}` or in `compose.prod.yaml`, as the task definition will have it (a secret: under `secrets` there)",
@@ -91,7 +109,7 @@ fn of_variable(
         .data("variable", &**name)
         .data("services", vec![service.name.clone()]);
     if let Some(place) = &one.place {
-        finding = finding.at(place, "");
+        finding = finding.at_withheld(place);
     }
     finding = finding.proof(format!("in dev it comes from {}", origin(one.from)));
     Some(match want {
@@ -152,7 +170,8 @@ fn names(text: &str, name: &str) -> bool {
     let part_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.len() > 2
         && text.match_indices(name).any(|(at, _)| {
-            !text[..at].ends_with(part_of_name) && !text[at + name.len()..].starts_with(part_of_name)
+            !text[..at].ends_with(part_of_name)
+                && !text[at + name.len()..].starts_with(part_of_name)
         })
 }
 
@@ -190,8 +209,8 @@ fn origin(from: VariableFrom) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::testing::app_for;
     use crate::app::Mode;
+    use crate::app::testing::app_for;
     use crate::checks::image::environment_missing::RULE;
     use crate::evidence::{Attempt, ContainerEnd, ContainerSeen, ProbeSeen, TaskSeen};
 
@@ -242,14 +261,20 @@ mod tests {
         let said = said(&seen);
         assert_eq!(said.len(), 1);
         assert_eq!(said[0].0, Severity::Warning);
-        assert_eq!(said[0].1, "`API_KEY` of `web` is set in dev and not in production");
+        assert_eq!(
+            said[0].1,
+            "`API_KEY` of `web` is set in dev and not in production"
+        );
     }
 
     #[test]
     fn a_variable_of_an_override_counts_when_the_image_s_code_reads_it() {
         let mut one = variable("API_KEY", Side::Dev, VariableFrom::Environment);
         assert_eq!(said(&with(vec![one.clone()])), []);
-        one.read_in = Some((Place::start_of("app.py"), "os.environ['API_KEY']".to_owned()));
+        one.read_in = Some((
+            Place::start_of("app.py"),
+            "os.environ['API_KEY']".to_owned(),
+        ));
         assert_eq!(said(&with(vec![one]))[0].0, Severity::Warning);
     }
 
@@ -289,7 +314,11 @@ mod tests {
             vec![read("API_KEY", "compose.yaml")],
             vec![read("DEBUG", "compose.override.yaml")],
             vec![read("CHOKIDAR_USEPOLLING", "compose.override.yaml")],
-            vec![variable("AWS_SECRET_ACCESS_KEY", Side::Dev, VariableFrom::Host)],
+            vec![variable(
+                "AWS_SECRET_ACCESS_KEY",
+                Side::Dev,
+                VariableFrom::Host,
+            )],
         ] {
             assert_eq!(said(&with(variables.clone())), [], "{variables:?}");
         }
@@ -299,7 +328,10 @@ mod tests {
     fn an_empty_value_counts_only_when_the_app_complains() {
         let mut empty = variable("API_KEY", Side::Prod, VariableFrom::Environment);
         empty.empty = true;
-        let mut seen = with(vec![variable("API_KEY", Side::Dev, VariableFrom::Host), empty]);
+        let mut seen = with(vec![
+            variable("API_KEY", Side::Dev, VariableFrom::Host),
+            empty,
+        ]);
         assert_eq!(said(&seen), []);
         seen.task = logs("API_KEY must be set");
         assert!(said(&seen)[0].1.contains("is empty in production"));

@@ -3,3 +3,4 @@
 pub mod essential_container_exited;
 pub mod essential_container_unhealthy;
 pub mod port_clash;
+pub mod start_order_race;
