@@ -5,6 +5,7 @@ use super::{Rule, hosts, image, probes, task};
 /// All rules.
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
+    image::file_not_found_at_run_time::RULE,
     image::environment_missing::RULE,
     image::state_lost_on_replacement::RULE,
     hosts::service_host_in_source::RULE,

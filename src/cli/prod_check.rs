@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::{evidence_file, judge, project};
 use crate::app::{App, Mode};
 use crate::collect::repeat::Further;
-use crate::collect::{self, dev_run, images, task_run, without_engine};
+use crate::collect::{self, dev_run, images, missed, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::evidence::Evidence;
@@ -116,6 +116,12 @@ async fn both_runs(
         ),
         compared
     );
+    let missed = match (&seen, &compared) {
+        (Ok(seen), Ok(compared)) if !cancel.requested() => {
+            missed::look(&engine, &dev, seen, compared.as_ref()).await
+        }
+        _ => Vec::new(),
+    };
     // Both runs are cleaned up before any error is told.
     remove(&task_session).await;
     remove(&dev_session).await;
@@ -123,7 +129,7 @@ async fn both_runs(
     if cancel.requested() {
         return Ok(None);
     }
-    let evidence = collect::evidence(dev, prod, &images, seen, compared, further);
+    let evidence = collect::evidence(dev, prod, &images, seen, compared, missed, further);
     Ok(Some(evidence))
 }
 

@@ -8,6 +8,8 @@ pub mod files;
 pub mod images;
 mod inside;
 mod listeners;
+pub mod missed;
+mod missed_path;
 pub mod missing;
 pub mod mounts;
 pub mod repeat;
@@ -19,7 +21,7 @@ mod written;
 use indexmap::IndexMap;
 
 use crate::app::{App, Probe};
-use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen, Side};
+use crate::evidence::{Attempt, Evidence, Kind, MissedFile, ProbeSeen, Side};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
 use crate::run::probe;
@@ -57,6 +59,7 @@ pub fn evidence(
     images: &IndexMap<String, Image>,
     seen: TaskRun,
     compared: Option<DevSeen>,
+    missed: Vec<MissedFile>,
     further: Further,
 ) -> Evidence {
     let probes = probes(&dev, &prod, &seen.probes, compared.as_ref());
@@ -91,6 +94,7 @@ pub fn evidence(
             "there was no dev run to compare with (--no-compare)",
         ),
     }
+    evidence.missed_files = missed;
     let written = seen.inside.iter();
     evidence.written = written
         .flat_map(|one| written::told(&one.service, &one.changes, &one.mounts))

@@ -6,6 +6,7 @@ use super::files::{self, Files};
 use super::inside::{self, Inside};
 use super::repeat::{Further, Repeat};
 use super::{images, mounts, start_order};
+use crate::app::App;
 use crate::evidence::{
     Attempt, DelayedStart, Dependent, MountSeen, Replacement, TaskName, TaskSeen,
 };
@@ -35,6 +36,10 @@ pub struct TaskRun {
     pub sockets: Result<Vec<TaskSocket>, String>,
     /// What the containers were made with and had written by then.
     pub inside: Vec<Inside>,
+    /// Service and id of the containers, which are stopped and still there.
+    pub containers: Vec<(String, String)>,
+    /// The directory that each service's program works in.
+    pub directories: IndexMap<String, String>,
     /// The tasks once more, when that was asked for and the first ones did not end by themselves.
     pub replacement: Option<Replacement>,
     /// The tasks with single containers held back.
@@ -145,9 +150,21 @@ pub async fn run(
         probes,
         sockets,
         inside,
+        containers,
+        directories: directories(prod, images),
         replacement,
         delayed_starts,
     })
+}
+
+/// Where the program of each service works.
+fn directories(prod: &App, images: &IndexMap<String, Image>) -> IndexMap<String, String> {
+    let all = prod.services.values().filter_map(|service| {
+        let of_image = || images.get(&service.name)?.info.config.working_dir.clone();
+        let directory = service.working_dir.clone().or_else(of_image)?;
+        Some((service.name.clone(), directory))
+    });
+    all.filter(|(_, directory)| !directory.is_empty()).collect()
 }
 
 /// What came in place of what, in a sentence.

@@ -7,6 +7,7 @@ mod env_file;
 mod environment;
 mod file;
 mod image;
+mod missed;
 mod network;
 mod probe;
 
@@ -21,6 +22,7 @@ pub use env_file::EnvFileLine;
 pub use environment::{EnvironmentSeen, Side, VariableFrom};
 pub use file::{HostInFile, MissingFile, MountSeen};
 pub use image::{ImageOrigin, ImageSeen};
+pub use missed::MissedFile;
 pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
 
@@ -49,6 +51,9 @@ pub struct Evidence {
     /// Listening sockets of the task, when the app was up; the containers of a task share a namespace.
     #[serde(default)]
     pub task_listeners: Option<Vec<Listener>>,
+    /// Files that the task looked for in vain and dev has.
+    #[serde(default)]
+    pub missed_files: Vec<MissedFile>,
     /// What the containers of the task wrote outside of all volumes.
     #[serde(default)]
     pub written: Vec<WrittenPath>,
@@ -122,6 +127,7 @@ impl Evidence {
             task: None,
             dev_listeners: None,
             task_listeners: None,
+            missed_files: Vec::new(),
             written: Vec::new(),
             replacement: None,
             delayed_starts: Vec::new(),

@@ -82,6 +82,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    file_not_found_at_run_time: "E005-file-not-found-at-run-time",
     state_lost_on_replacement: "E007-state-lost-on-replacement",
     start_order_race: "T008-start-order-race",
     environment_missing: "E006-environment-missing",
