@@ -89,8 +89,19 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do.
     pub help: String,
+    /// What `prod-check --fix` does about it, where it can.
+    pub fix: Option<Fix>,
     /// Set when the user accepts it: it no longer counts.
     pub ignored: Option<Ignored>,
+}
+
+/// A repair that a machine can make.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fix {
+    /// What it does, in a fragment that begins with a verb.
+    pub description: String,
+    /// The files that it changes, relative to the project.
+    pub files: Vec<String>,
 }
 
 /// The entry of `x-envsim.ignore` that accepts a finding.
@@ -118,6 +129,7 @@ impl Finding {
             data: serde_json::Map::new(),
             evidence: Vec::new(),
             help: help.into(),
+            fix: None,
             ignored: None,
         }
     }
@@ -168,7 +180,7 @@ impl Serialize for Finding {
             .iter()
             .map(|location| &location.place)
             .collect();
-        let mut out = serializer.serialize_struct("Finding", 10)?;
+        let mut out = serializer.serialize_struct("Finding", 11)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
         out.serialize_field("severity", &self.severity)?;
@@ -178,6 +190,10 @@ impl Serialize for Finding {
         out.serialize_field("data", &self.data)?;
         out.serialize_field("evidence", &self.evidence)?;
         out.serialize_field("help", &self.help)?;
+        match &self.fix {
+            Some(fix) => out.serialize_field("fix", fix)?,
+            None => out.skip_field("fix")?,
+        }
         match &self.ignored {
             Some(ignored) => out.serialize_field("ignored", ignored)?,
             None => out.skip_field("ignored")?,

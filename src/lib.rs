@@ -26,6 +26,7 @@
 //! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
 //! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
 //! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan` |
+//! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan` |
 //! | [`report`] | findings to text | `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |
@@ -53,6 +54,7 @@ pub mod engine;
 pub mod event;
 pub mod evidence;
 pub mod finding;
+pub mod fix;
 pub mod init;
 pub mod labels;
 pub mod mask;

@@ -129,6 +129,12 @@ pub struct ProdCheck {
     /// Show the containers' logs as they come, on stderr
     #[arg(long)]
     pub logs: bool,
+    /// Show what `--fix` would change, as a patch on stdout in place of the report
+    #[arg(long)]
+    pub diff: bool,
+    /// Show and make the changes that mend findings and are safe to make by machine
+    #[arg(long, conflicts_with = "diff")]
+    pub fix: bool,
     /// Save what was seen, for `envsim check --from`
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,

@@ -2,10 +2,11 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
+use super::judge::Repairing;
 use super::{evidence_file, judge};
 
 /// Runs the command. It needs neither the project nor an engine.
-pub fn run(args: &args::Check) -> Result<Exit, Failure> {
+pub async fn run(args: &args::Check) -> Result<Exit, Failure> {
     let evidence = evidence_file::read(&args.from)?;
-    judge::report(evidence, &args.report)
+    judge::report(evidence, &args.report, Repairing::Off, None).await
 }

@@ -4,17 +4,55 @@ use std::io::Write;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::{args, source_lines};
+use super::{args, fix, source_lines, stdout};
 use crate::checks;
+use crate::engine::Engine;
 use crate::evidence::{Change, Evidence};
 use crate::finding::Judgement;
+use crate::mask::mask;
 use crate::report::{self, Report};
 use crate::ui;
 
-/// Lets the rules judge `evidence` and writes the report as `args` say.
-pub fn report(evidence: Evidence, args: &args::ReportArgs) -> Result<Exit, Failure> {
+/// What is done about the findings besides telling them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repairing {
+    /// Nothing.
+    Off,
+    /// The changes are shown instead of the report.
+    Show,
+    /// The changes are shown on stderr and written.
+    Write,
+}
+
+/// Lets the rules judge `evidence` and writes the report as `args` say. `engine` knows more about
+/// images.
+pub async fn report(
+    evidence: Evidence,
+    args: &args::ReportArgs,
+    repairing: Repairing,
+    engine: Option<&Engine>,
+) -> Result<Exit, Failure> {
     let mut judgement = checks::run(&evidence);
     source_lines::fill(&mut judgement, &evidence.prod.directory);
+    let repairs = fix::plan(&evidence, &mut judgement, engine).await;
+    let exit = match judgement.passes() {
+        true => Exit::Clean,
+        false => Exit::Findings,
+    };
+    match repairing {
+        Repairing::Off => {}
+        Repairing::Show => {
+            eprint!("{}", repairs.summary(&judgement, false));
+            stdout::write(&repairs.diff())?;
+            return Ok(exit);
+        }
+        Repairing::Write => {
+            // On its way to people and logs it shows no passwords.
+            eprint!("{}", mask(&repairs.diff()));
+            repairs.write()?;
+            eprint!("{}", repairs.summary(&judgement, true));
+        }
+    }
     let mut changes = evidence.changes;
     changes.retain(|change| !is_told(change, &judgement));
     let report = Report {
@@ -25,10 +63,7 @@ pub fn report(evidence: Evidence, args: &args::ReportArgs) -> Result<Exit, Failu
         stand_ins: evidence.stand_ins,
     };
     write(&report, args)?;
-    Ok(match report.judgement.passes() {
-        true => Exit::Clean,
-        false => Exit::Findings,
-    })
+    Ok(exit)
 }
 
 /// Whether a finding says it already, with proof: a bind mount, a file of one, a variable without a

@@ -13,6 +13,7 @@ mod evidence_file;
 mod exec;
 mod exit;
 mod explain;
+mod fix;
 mod init;
 mod judge;
 mod logs;
@@ -53,7 +54,7 @@ pub fn run() -> Exit {
     let before = args.project;
     let result = runtime.block_on(async {
         match args.command {
-            Command::Check(check) => check::run(&check),
+            Command::Check(check) => check::run(&check).await,
             Command::Config(shown) => config::run(&before.with(&shown.project), &shown),
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,

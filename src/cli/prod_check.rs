@@ -2,6 +2,7 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
+use super::judge::Repairing;
 use super::{evidence_file, judge, project};
 use crate::app::{App, Mode};
 use crate::collect::repeat::Further;
@@ -21,33 +22,42 @@ use crate::ui;
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
     let whole = project::app(project, Mode::Prod, true)?;
     let dev = project::app(project, Mode::Dev, false)?;
+    let mut engine = None;
     let evidence = match args.r#static {
         true => {
             let directory = whole.directory.clone();
             let seen = without_engine::evidence(dev, whole.deployed());
             seen.map_err(|problem| Failure::Config(problem.into()).with_lines(&directory))?
         }
-        false => match both_runs(whole, dev, &args).await? {
-            Some(evidence) => evidence,
-            None => return Ok(Exit::Interrupted),
-        },
+        false => {
+            let connected = engine.insert(Engine::connect().await?);
+            match both_runs(connected, whole, dev, &args).await? {
+                Some(evidence) => evidence,
+                None => return Ok(Exit::Interrupted),
+            }
+        }
     };
     if let Some(path) = &args.evidence {
         evidence_file::write(path, &evidence)?;
     }
-    judge::report(evidence, &args.report)
+    let repairing = match (args.diff, args.fix) {
+        (true, _) => Repairing::Show,
+        (_, true) => Repairing::Write,
+        _ => Repairing::Off,
+    };
+    judge::report(evidence, &args.report, repairing, engine.as_ref()).await
 }
 
 /// Runs the app as tasks and, unless `--no-compare`, as in dev beside them; none when interrupted.
 async fn both_runs(
+    engine: &Engine,
     whole: App,
     dev: App,
     args: &args::ProdCheck,
 ) -> Result<Option<Evidence>, Failure> {
     let prod = whole.deployed();
-    let engine = Engine::connect().await?;
-    project::warn_when_remote(&engine);
-    let ground = crate::dev::run::ground(&engine).await?;
+    project::warn_when_remote(engine);
+    let ground = crate::dev::run::ground(engine).await?;
     if !args.no_compare {
         project::check_dev(&dev, &ground, true)?;
     }
@@ -61,17 +71,17 @@ async fn both_runs(
     });
     let task_id = task::new_id();
     let task_session = project::session(
-        &engine,
+        engine,
         &prod.name,
         RunKind::ProdCheck,
         Some(task_id),
         &sink,
         &cancel,
     );
-    let dev_session = project::session(&engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
+    let dev_session = project::session(engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
         cleanup::leftovers(
-            &engine,
+            engine,
             &session.labels.filter(),
             &whole,
             "envsim prod-check",

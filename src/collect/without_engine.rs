@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::files;
-use crate::app::{App, Problem};
+use crate::app::{App, Problem, Service};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
 use crate::run::image::{self, Source};
@@ -14,19 +14,24 @@ use crate::run::owner;
 /// # Errors
 /// A Dockerfile or a build context that cannot be read.
 pub fn sources(app: &App) -> Result<IndexMap<String, Source>, Problem> {
+    let services = app.services.values();
+    services
+        .map(|service| Ok((service.name.clone(), source(app, service)?)))
+        .collect()
+}
+
+/// What the image of `service` would be made from.
+///
+/// # Errors
+/// As [`sources`].
+pub fn source(app: &App, service: &Service) -> Result<Source, Problem> {
     let labels = Labels {
         project: app.name.clone(),
         run: RunKind::ProdCheck,
         owner: owner::this(),
         task: None,
     };
-    let services = app.services.values();
-    services
-        .map(|service| {
-            let source = image::source(app, service, &labels.image(&service.name))?;
-            Ok((service.name.clone(), source))
-        })
-        .collect()
+    image::source(app, service, &labels.image(&service.name))
 }
 
 /// The evidence of the disk alone; what would take an engine is noted as missing.

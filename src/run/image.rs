@@ -95,6 +95,8 @@ pub struct BuildInput {
     pub dockerfile: Dockerfile,
     /// Its stages for this target.
     pub resolved: Resolved,
+    /// Target, build arguments and platform that they are resolved with.
+    pub inputs: Inputs,
     /// The files of the context.
     pub listing: Listing,
     /// The ignore file.
@@ -318,6 +320,7 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
     Ok(BuildInput {
         dockerfile,
         resolved,
+        inputs,
         listing,
         ignore,
         text,

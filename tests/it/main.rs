@@ -5,11 +5,13 @@
 
 mod bad_input;
 mod bad_run;
+mod clean_app;
 mod config;
 mod dev;
 mod dev_order;
 mod dev_watch;
 mod examples;
+mod fix;
 mod image;
 mod init;
 mod model;

@@ -1,0 +1,191 @@
+//! Carries repairs out on the texts of the files.
+
+use std::collections::BTreeMap;
+
+use super::{Reason, Repair, Step, Texts, compose_file, dockerfile, ignore_file, source};
+
+/// What became of the repairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The new texts of the files that change.
+    pub texts: Texts,
+    /// Findings that are repaired: their number, and what was done.
+    pub done: Vec<(usize, String)>,
+    /// Findings that are not: their number, and why.
+    pub refused: Vec<(usize, Reason)>,
+}
+
+/// Lines that were put into a file above what follows them: where, and how many.
+type Shifts = BTreeMap<String, Vec<(u32, u32)>>;
+
+/// Carries out `repairs`, each on what the ones before it left.
+///
+/// Those that point at a line come first, the last line of a file first, so that the places of the
+/// others stay true.
+pub fn apply(repairs: &[Repair], texts: &Texts) -> Outcome {
+    let mut order: Vec<&Repair> = repairs.iter().collect();
+    order.sort_by_key(|repair| std::cmp::Reverse(position(repair)));
+    let mut now = texts.clone();
+    let mut shifts = Shifts::new();
+    let mut outcome = Outcome::default();
+    for repair in order {
+        match carry_out(repair, &now, &shifts) {
+            Ok((after, moved)) => {
+                now = after;
+                shifts = moved;
+                outcome.done.push((repair.finding, repair.title.clone()));
+            }
+            Err(reason) => outcome.refused.push((repair.finding, reason)),
+        }
+    }
+    now.retain(|file, text| texts.get(file) != Some(text));
+    outcome.texts = now;
+    outcome.done.sort();
+    outcome.refused.sort();
+    outcome
+}
+
+/// The place that a repair points at: one that points at none comes last.
+fn position(repair: &Repair) -> Option<(&str, u32, u32)> {
+    repair.steps.iter().find_map(|step| match step {
+        Step::Host {
+            file, line, column, ..
+        } => Some((&**file, *line, *column)),
+        Step::Exec { file, line } | Step::Pin { file, line, .. } => Some((&**file, *line, 0)),
+        _ => None,
+    })
+}
+
+fn carry_out(repair: &Repair, texts: &Texts, shifts: &Shifts) -> Result<(Texts, Shifts), Reason> {
+    let (mut texts, mut shifts) = (texts.clone(), shifts.clone());
+    for step in &repair.steps {
+        let file = file_of(step);
+        let text = texts
+            .get(file)
+            .ok_or_else(|| format!("`{file}` cannot be read as text"))?;
+        let moved = |line: u32| {
+            let above = shifts.get(file).into_iter().flatten();
+            line + above
+                .filter(|(at, _)| *at <= line)
+                .map(|(_, count)| count)
+                .sum::<u32>()
+        };
+        let after = match step {
+            Step::DevVariable(variable) => compose_file::put(text, &["environment"], variable)?,
+            Step::ProdVariable(variable) => {
+                compose_file::put(text, &["x-envsim", "prod", "environment"], variable)?
+            }
+            Step::Host {
+                line,
+                column,
+                host,
+                variable,
+                ..
+            } => {
+                let edited = source::read_from_environment(
+                    file,
+                    text,
+                    (moved(*line), *column),
+                    host,
+                    variable,
+                )?;
+                if let Some(at) = edited.added_line {
+                    shifts.entry(file.to_owned()).or_default().push((at, 1));
+                }
+                edited.text
+            }
+            Step::Copy {
+                stage,
+                source,
+                target,
+                directory,
+                ..
+            } => dockerfile::add_copy(text, file, *stage, (source, target), *directory)?,
+            Step::Keep { path, .. } => ignore_file::keep(text, file, path)?,
+            Step::Exec { line, .. } => dockerfile::exec_form(text, file, *line)?,
+            Step::Pin {
+                line,
+                reference,
+                digest,
+                ..
+            } => dockerfile::pin(text, file, moved(*line), reference, digest)?,
+        };
+        texts.insert(file.to_owned(), after);
+    }
+    Ok((texts, shifts))
+}
+
+/// The file that a step changes.
+pub(super) fn file_of(step: &Step) -> &str {
+    match step {
+        Step::DevVariable(variable) | Step::ProdVariable(variable) => &variable.file,
+        Step::Host { file, .. }
+        | Step::Copy { file, .. }
+        | Step::Keep { file, .. }
+        | Step::Exec { file, .. }
+        | Step::Pin { file, .. } => file,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::Variable;
+
+    fn texts(files: &[(&str, &str)]) -> Texts {
+        let files = files.iter();
+        files
+            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+            .collect()
+    }
+
+    fn host(finding: usize, line: u32, column: u32, host: &str, variable: &str) -> Repair {
+        Repair {
+            finding,
+            title: "read it".to_owned(),
+            steps: vec![Step::Host {
+                file: "app.py".to_owned(),
+                line,
+                column,
+                host: host.to_owned(),
+                variable: variable.to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn several_hosts_of_one_file_are_repaired_although_an_import_is_added() {
+        let before = texts(&[(
+            "app.py",
+            "import redis\nr = redis.Redis('cache')\nd = connect(host='db')\n",
+        )]);
+        let repairs = [
+            host(0, 2, 18, "cache", "CACHE_HOST"),
+            host(1, 3, 19, "db", "DB_HOST"),
+        ];
+        let outcome = apply(&repairs, &before);
+        assert_eq!(outcome.refused, []);
+        assert_eq!(
+            outcome.texts["app.py"],
+            "import os\nimport redis\nr = redis.Redis(os.environ[\"CACHE_HOST\"])\nd = connect(host=os.environ[\"DB_HOST\"])\n"
+        );
+    }
+
+    #[test]
+    fn a_repair_whose_second_step_is_refused_leaves_no_trace() {
+        let before = texts(&[
+            ("app.py", "import os\nr = Redis('cache')\n"),
+            ("compose.yaml", "services:\n  other:\n    image: x\n"),
+        ]);
+        let mut repair = host(0, 2, 12, "cache", "CACHE_HOST");
+        repair.steps.push(Step::DevVariable(Variable {
+            file: "compose.yaml".to_owned(),
+            service: "web".to_owned(),
+            name: "CACHE_HOST".to_owned(),
+            value: "cache".to_owned(),
+        }));
+        let outcome = apply(&[repair], &before);
+        assert!(outcome.texts.is_empty());
+        assert_eq!(outcome.refused.len(), 1);
+    }
+}
