@@ -8,6 +8,7 @@
 //! | `envsim.role` | `service`, `pre-start`, `holder`, `stand-in`, `forward`, `listeners`, `network`, `volume`, `image`, `agent` |
 //! | `envsim.task` | the task's id, on everything of one task |
 //! | `envsim.volume` | the key in the Compose file, on named volumes of the dev run |
+//! | `envsim.depends_on` | the services that a container of the dev run depends on, with commas between, so that it can be stopped in order without the files |
 //! | `envsim.owner` | `HOST:PID` of the envsim that made it, so that a crashed run is told from a live one |
 //! | `envsim.version` | version of that envsim |
 
@@ -27,6 +28,8 @@ pub const ROLE: &str = "envsim.role";
 pub const TASK: &str = "envsim.task";
 /// Label key of a named volume's key in the Compose file.
 pub const VOLUME: &str = "envsim.volume";
+/// Label key of the services depended on.
+pub const DEPENDS_ON: &str = "envsim.depends_on";
 /// Label key of the process that made it.
 pub const OWNER: &str = "envsim.owner";
 /// Label key of envsim's version.

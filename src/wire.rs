@@ -18,6 +18,8 @@ pub enum Event {
     Ready,
     /// How the limit of the whole task was set, or why it was not.
     Limits { applied: bool, detail: String },
+    /// How many files a process of a container may have open at most, as this engine starts it.
+    Files { most: u64 },
     /// A DNS question, with how often it was asked so far. Not every repeat is reported: the last
     /// event for a question carries its number, and the totals are exact after `Stopped`.
     Lookup { question: Question, count: u64 },
@@ -158,6 +160,7 @@ impl Event {
                     .field("detail", detail)
                     .0
             }
+            Self::Files { most } => Line::new("files").field("most", &most.to_string()).0,
             Self::Lookup { question, count } => encode_lookup(question, *count),
             Self::Listener {
                 address,
@@ -194,6 +197,9 @@ impl Event {
             "limits" => Some(Self::Limits {
                 applied: fields.parse("applied")?,
                 detail: fields.text("detail")?,
+            }),
+            "files" => Some(Self::Files {
+                most: fields.parse("most")?,
             }),
             "lookup" => decode_lookup(&fields),
             "listener" => Some(Self::Listener {
@@ -326,6 +332,7 @@ mod tests {
                 applied: false,
                 detail: String::new(),
             },
+            Event::Files { most: u64::MAX },
             Event::Problem {
                 what: "line one\nline=two\t\"ü\" \u{1f980}\0".into(),
             },

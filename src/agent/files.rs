@@ -42,6 +42,17 @@ pub fn nameservers(resolv_conf: &str, own: &[Ipv4Addr]) -> Vec<IpAddr> {
     found
 }
 
+/// The hard limit on open files in the text of `/proc/PID/limits`.
+pub fn most_open(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().nth(1)? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
 pub fn read(path: &Path) -> Result<String, String> {
     fs::read(path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -64,6 +75,17 @@ mod tests {
     use super::*;
 
     const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+    #[test]
+    fn the_hard_limit_is_the_second_number() {
+        let text = "Limit Soft Hard Units\nMax processes 1 2 processes\nMax open files            1024                 524288               files     \n";
+        assert_eq!(most_open(text), Some(524_288));
+        assert_eq!(
+            most_open("Max open files 1 unlimited files\n"),
+            Some(u64::MAX)
+        );
+        assert_eq!(most_open(""), None);
+    }
 
     #[test]
     fn resolv_conf_names_the_server_and_the_search_domain_only() {

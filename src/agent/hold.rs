@@ -18,6 +18,7 @@ use crate::signals::Held;
 use crate::wire::Event;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+const LIMITS: &str = "/proc/self/limits";
 const HOSTS: &str = "/etc/hosts";
 const DNS_PORT: u16 = 53;
 
@@ -39,6 +40,10 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         server::serve(&resolver, one)?;
     }
     let cgroup = settings.limits.as_ref().map(TaskCgroup::set_up);
+    let limits = files::read(Path::new(LIMITS)).unwrap_or_default();
+    if let Some(most) = files::most_open(&limits) {
+        output::say(&Event::Files { most });
+    }
     output::say(&Event::Ready);
 
     let waited = signals.wait_for_stop();

@@ -173,8 +173,8 @@ pub struct Request {
 /// What an HTTP answer must be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expect {
-    /// The status; any below 400 when absent; when the probe was inferred, any
-    /// but those of a proxy with nobody behind it.
+    /// The status; any below 400 when absent. For an inferred probe any but those of a proxy with
+    /// nobody behind it: its statuses are compared between the two runs.
     pub status: Option<u16>,
     /// Text that the body contains.
     pub body: Option<String>,

@@ -50,6 +50,10 @@ pub struct Mount {
     pub subpath: Option<String>,
     /// How mounts made later spread: `rshared` and others.
     pub propagation: Option<String>,
+    /// SELinux label of a bind mount's files: `z`, shared, or `Z`, for this container alone.
+    pub selinux: Option<String>,
+    /// Mounts below a bind mount's source: `enabled`, `disabled`, `writable` or `readonly`.
+    pub recursive: Option<String>,
     /// Where it stands.
     pub place: Place,
 }

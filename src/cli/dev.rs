@@ -38,7 +38,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         services: app.services.keys().cloned().collect(),
     });
     let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
-    cleanup::leftovers(&engine, &session.labels.filter(), &app, "envsim dev").await?;
+    cleanup::leftovers(&session, &app, "envsim dev").await?;
     let result = work(&session, &app, ground, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {

@@ -255,7 +255,7 @@ async fn run_commands(
         return false;
     };
     for command in commands {
-        if let Err(reason) = hooks::one(session, command, id, "sync+exec").await {
+        if let Err(reason) = hooks::one(&session.engine, command, id, "sync+exec").await {
             session.emit(Event::Warning(format!("{}: {reason}", service.name)));
             return false;
         }

@@ -4,16 +4,19 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::project;
 use crate::app::Mode;
+use crate::dev::scale;
 use crate::engine::Engine;
 use crate::labels;
+use crate::mask::mask;
 use crate::run::cleanup::{self, Scope};
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::Down) -> Result<Exit, Failure> {
-    // With a project name alone the files need not be there: they may have been deleted.
-    let app = match &project.project_name {
-        Some(_) => None,
-        None => Some(project::app(project, Mode::Dev, false)?),
+    // With a project name alone the files need not be there: they may have been deleted. Docker
+    // Compose reads them then only when `-f` names them.
+    let app = match (&project.project_name, &*project.file) {
+        (Some(_), []) => None,
+        _ => Some(scale::expand(project::app(project, Mode::Dev, false)?)),
     };
     let name = match (&app, &project.project_name) {
         (Some(app), _) => app.name.clone(),
@@ -21,7 +24,9 @@ pub async fn run(project: &args::Project, args: args::Down) -> Result<Exit, Fail
     };
     let engine = Engine::connect().await?;
     let filter = [(labels::PROJECT, &*name)];
-    cleanup::stop_dev(&engine, &filter, app.as_ref(), args.timeout).await?;
+    for reason in cleanup::stop_dev(&engine, &filter, app.as_ref(), args.timeout).await? {
+        eprintln!("warning: {}", mask(&reason));
+    }
     let scope = Scope {
         temporary_volumes: true,
         named_volumes: args.volumes,

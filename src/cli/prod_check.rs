@@ -80,13 +80,7 @@ async fn both_runs(
     );
     let dev_session = project::session(engine, &dev.name, RunKind::Compare, None, &sink, &cancel);
     for session in [&task_session, &dev_session] {
-        cleanup::leftovers(
-            engine,
-            &session.labels.filter(),
-            &whole,
-            "envsim prod-check",
-        )
-        .await?;
+        cleanup::leftovers(session, &whole, "envsim prod-check").await?;
     }
 
     let apps = Apps {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::app::{App, Place};
+use crate::app::{App, EnvFrom, Place};
 use crate::compose::disk::{Disk, Files};
 use crate::compose::ecs_env_file;
 use crate::evidence::EnvFileLine;
@@ -37,5 +37,81 @@ pub fn lines(app: &App) -> Vec<EnvFileLine> {
             });
         }
     }
+    for service in app.services.values() {
+        let read = service.env_files.iter().filter_map(|file| {
+            let text = Files.read(&file.value).ok()?;
+            Some((app.relative(&file.value), text))
+        });
+        let read: Vec<(String, String)> = read.collect();
+        // Written elsewhere as well, the variable has that value in both.
+        let from_files = |name: &str| {
+            let mut all = service.environment.iter();
+            all.any(|variable| variable.name == name && variable.from == EnvFrom::EnvFile)
+        };
+        for line in passed_over(&read, from_files) {
+            let same =
+                |known: &&mut EnvFileLine| known.place == line.place && known.reason == line.reason;
+            match all.iter_mut().find(same) {
+                Some(known) => known.services.push(service.name.clone()),
+                None => all.push(EnvFileLine {
+                    services: vec![service.name.clone()],
+                    ..line
+                }),
+            }
+        }
+    }
+    all.sort_by(|a, b| a.place.cmp(&b.place));
     all
+}
+
+/// The lines of later files, each given as path and text, that ECS passes over because an earlier one
+/// has the variable too: with Compose the last file wins, with ECS the first. `counts` tells whether
+/// the files decide about a variable.
+fn passed_over(files: &[(String, String)], counts: impl Fn(&str) -> bool) -> Vec<EnvFileLine> {
+    let mut first: BTreeMap<String, (&str, Option<String>)> = BTreeMap::new();
+    let mut lost = Vec::new();
+    for (path, text) in files {
+        // In one file the last line of a name wins with both.
+        let entries = ecs_env_file::parse(text).unwrap_or_default().into_iter();
+        let entries: BTreeMap<String, _> =
+            entries.map(|entry| (entry.name.clone(), entry)).collect();
+        for (name, entry) in entries {
+            let Some((winner, value)) = first.get(&name) else {
+                first.insert(name, (path, entry.value));
+                continue;
+            };
+            if *value != entry.value && counts(&name) {
+                lost.push(EnvFileLine {
+                    services: Vec::new(),
+                    name,
+                    reason: format!("`{winner}` has it too, and ECS takes the first file's value"),
+                    place: Place {
+                        line: entry.line,
+                        ..Place::start_of(path)
+                    },
+                });
+            }
+        }
+    }
+    lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_files_with_one_variable_ecs_takes_the_first() {
+        let files = [
+            ("a.env", "SAME=1\nOTHER=old\nWRITTEN=x\n"),
+            ("b.env", "SAME=1\nOTHER=new\nWRITTEN=y\nOWN=1\n"),
+        ]
+        .map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let lost = passed_over(&files, |name| name != "WRITTEN");
+        let shown = lost
+            .iter()
+            .map(|line| format!("{}:{} {}", line.place.path, line.place.line, line.name));
+        assert_eq!(shown.collect::<Vec<_>>(), ["b.env:2 OTHER"]);
+        assert!(lost[0].reason.contains("`a.env` has it too"));
+    }
 }

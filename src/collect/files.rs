@@ -165,6 +165,8 @@ fn mounted_configs(service: &Service) -> Vec<Mount> {
                 no_copy: false,
                 subpath: None,
                 propagation: None,
+                selinux: None,
+                recursive: None,
                 place: file.place.clone(),
             }),
             _ => None,

@@ -146,6 +146,7 @@ fn probes(
         service: written.service.clone(),
         action: probe::describe(&written.action),
         place: written.place.clone(),
+        inferred: written.inferred,
         dev: in_dev(written),
         prod: in_task.get(index).cloned(),
     })

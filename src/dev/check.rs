@@ -1,7 +1,7 @@
 //! What the file asks for and this engine, or any engine, does not do. Pure: each is told once, with
 //! its place, before anything is started.
 
-use super::{Ground, files, network, scale};
+use super::{Ground, files, network, plan, scale};
 use crate::app::{App, Level, Place, Problem, Service};
 
 /// Everything that the dev run does otherwise than the file says, or cannot do.
@@ -62,6 +62,17 @@ fn of_engine(service: &Service, ground: &Ground, all: &mut Told) {
     let settings = &service.settings;
     let key = |key: &str| service.keys.get(key);
     for mount in &service.volumes {
+        if mount.recursive.as_deref() == Some("readonly") && ground.api < (1, 44) {
+            all.warning(
+                Some(&mount.place),
+                format!(
+                    "`{name}` can write to mounts that lie below `{}`, in spite of `recursive: readonly`: {}",
+                    mount.target,
+                    before(ground, "25")
+                ),
+                "update the engine, or mount nothing below it",
+            );
+        }
         if let Some(subpath) = &mount.subpath
             && ground.api < (1, 45)
         {
@@ -149,11 +160,31 @@ fn of_no_engine(service: &Service, all: &mut Told) {
         );
     }
     if !settings.models.is_empty() {
+        let models: Vec<String> = settings
+            .models
+            .keys()
+            .map(|key| format!("`{key}`"))
+            .collect();
         all.warning(
             key("models"),
-            format!("`{name}` gets no model: only Docker Model Runner serves them"),
+            format!(
+                "`{name}` gets no model ({}), and no variables with its address and name: only Docker Model Runner serves models",
+                models.join(", ")
+            ),
             "run the model yourself and give its address in `environment`",
         );
+    }
+    for mount in &service.volumes {
+        if mount.selinux.is_some() && plan::label(mount).is_none() {
+            all.warning(
+                Some(&mount.place),
+                format!(
+                    "the SELinux label of `{}` in `{name}` does not count: the engine takes none beside `propagation`, `recursive`, `nocopy`, `subpath` or `create_host_path: false`",
+                    mount.target
+                ),
+                "leave the other option out, or label the files yourself: `chcon -Rt container_file_t PATH`",
+            );
+        }
     }
     let windows = [
         ("credential_spec", settings.credential_spec.is_some()),
@@ -237,6 +268,28 @@ volumes: {data: {}}
         assert_eq!((told[0].0, told[0].1), (Level::Error, Some(5)));
         assert!(told[0].2.contains("API 1.41"), "{told:?}");
         assert_eq!((told[1].0, told[1].1), (Level::Warning, Some(6)));
+    }
+
+    #[test]
+    fn a_label_that_the_engine_cannot_take_and_a_mount_that_stays_writable_are_told() {
+        let told = told(
+            "services:
+  web:
+    image: web
+    volumes:
+      - ./a:/a:z
+      - {type: bind, source: ./b, target: /b, bind: {selinux: z, propagation: rshared}}
+      - {type: bind, source: ./c, target: /c, read_only: true, bind: {recursive: readonly}}
+    models: [llm]
+models: {llm: {model: ai/small}}
+",
+            (1, 41),
+        );
+        let lines: Vec<_> = told.iter().map(|(_, line, _)| *line).collect();
+        assert_eq!(lines, [Some(7), Some(8), Some(6)], "{told:?}");
+        assert!(told.iter().all(|(level, ..)| *level == Level::Warning));
+        assert!(told[0].2.contains("`/c`") && told[0].2.contains("Docker 25"));
+        assert!(told[1].2.contains("`llm`"), "{told:?}");
     }
 
     #[test]

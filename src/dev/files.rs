@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::app::{App, FileMount, FileSource, Level, MountKind, Problem, Service};
-use crate::engine::MountSpec;
+use crate::engine::{MountSpec, Recursion};
 use crate::labels::Labels;
 
 /// Mode of a copied file when none is written.
@@ -25,6 +25,7 @@ pub fn mounts(labels: &Labels, service: &Service) -> Vec<MountSpec> {
                 target: file.target.clone(),
                 read_only: true,
                 propagation: None,
+                recursion: Recursion::Usual,
             });
         } else if service.read_only && is_copied(file) && covering(service, file).is_none() {
             let directory = parent(&file.target);

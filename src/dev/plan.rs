@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Ground, files, network, settings};
 use crate::app::{App, Mount, MountKind, Port, Protocol, Service};
-use crate::engine::{ContainerSpec, MountSpec, NetworkMode, Publish};
+use crate::engine::{ContainerSpec, MountSpec, NetworkMode, Publish, Recursion};
 use crate::labels::{self, Labels, RunKind};
 use crate::run::spec;
 
@@ -61,6 +61,10 @@ pub fn container(
     let mut made = spec::common(service, image);
     made.name = container_name(labels, service);
     made.labels = labels.of("service", Some(&service.name));
+    let needed = service.depends_on.iter();
+    let needed: Vec<&str> = needed.map(|one| &*one.service.value).collect();
+    made.labels
+        .insert(labels::DEPENDS_ON.to_owned(), needed.join(","));
     for (key, value) in &service.labels {
         made.labels
             .entry(key.clone())
@@ -87,7 +91,7 @@ pub fn container(
     made.mounts = service
         .volumes
         .iter()
-        .filter_map(|mount| mount_spec(app, labels, mount, image_volumes))
+        .filter_map(|mount| mount_spec(app, labels, ground, mount, image_volumes))
         .collect();
     made.mounts.extend(files::mounts(labels, service));
     if service.settings.use_api_socket {
@@ -96,6 +100,7 @@ pub fn container(
             target: API_SOCKET.to_owned(),
             read_only: false,
             propagation: None,
+            recursion: Recursion::Usual,
         });
     }
     // The engine's `Mounts` form of a tmpfs cannot be shared by `volumes_from`; this one can.
@@ -179,9 +184,43 @@ fn tmpfs(mount: &Mount) -> Option<(String, String)> {
     Some((mount.target.clone(), options.clone().unwrap_or_else(made)))
 }
 
+/// The SELinux label of a mount. As in Compose (`bindRequiresMountAPI`, `volumeRequiresMountAPI`) it
+/// counts only where the engine's older form can say the rest of the mount.
+pub fn label(mount: &Mount) -> Option<&str> {
+    let plain = match mount.kind {
+        MountKind::Bind { create, .. } => {
+            create && mount.propagation.is_none() && mount.recursive.is_none()
+        }
+        MountKind::Volume { .. } => !mount.no_copy && mount.subpath.is_none(),
+        MountKind::Anonymous | MountKind::Tmpfs { .. } => false,
+    };
+    mount.selinux.as_deref().filter(|_| plain)
+}
+
+fn labelled(source: String, mount: &Mount, label: &str) -> MountSpec {
+    MountSpec::LabelledBind {
+        source,
+        target: mount.target.clone(),
+        read_only: mount.read_only,
+        label: label.to_owned(),
+    }
+}
+
+/// Engines before API 1.44 know only whether mounts below the source are there; below a read-only
+/// mount they are writable.
+fn recursion(ground: &Ground, mount: &Mount) -> Recursion {
+    match mount.recursive.as_deref() {
+        Some("disabled") => Recursion::None,
+        Some("writable") if ground.api >= (1, 44) => Recursion::Writable,
+        Some("readonly") if ground.api >= (1, 44) => Recursion::ReadOnly,
+        _ => Recursion::Usual,
+    }
+}
+
 fn mount_spec(
     app: &App,
     labels: &Labels,
+    ground: &Ground,
     mount: &Mount,
     image_volumes: &[String],
 ) -> Option<MountSpec> {
@@ -204,19 +243,26 @@ fn mount_spec(
                 labels: labels.of("volume", None),
             }
         }
-        MountKind::Bind { source, .. } => MountSpec::Bind {
-            source: source.to_string_lossy().into_owned(),
-            target,
-            read_only: mount.read_only,
-            propagation: mount.propagation.clone(),
+        MountKind::Bind { source, .. } => match label(mount) {
+            Some(label) => labelled(source.to_string_lossy().into_owned(), mount, label),
+            None => MountSpec::Bind {
+                source: source.to_string_lossy().into_owned(),
+                target,
+                read_only: mount.read_only,
+                propagation: mount.propagation.clone(),
+                recursion: recursion(ground, mount),
+            },
         },
-        MountKind::Volume { source } => MountSpec::Volume {
-            name: volume_name(app, labels, source),
-            target,
-            read_only: mount.read_only,
-            no_copy: mount.no_copy,
-            subpath: mount.subpath.clone(),
-            labels: volume_labels(app, labels, source),
+        MountKind::Volume { source } => match label(mount) {
+            Some(label) => labelled(volume_name(app, labels, source), mount, label),
+            None => MountSpec::Volume {
+                name: volume_name(app, labels, source),
+                target,
+                read_only: mount.read_only,
+                no_copy: mount.no_copy,
+                subpath: mount.subpath.clone(),
+                labels: volume_labels(app, labels, source),
+            },
         },
         MountKind::Anonymous => MountSpec::Volume {
             name: String::new(),
@@ -228,6 +274,12 @@ fn mount_spec(
         },
         MountKind::Tmpfs { .. } => return None,
     })
+}
+
+/// Whether the log of `service` is shown with the others': `attach` is about what `docker compose up`
+/// shows, not about logs that are asked for (Compose, `cmd/compose/up.go`).
+pub fn shows_log(labels: &Labels, service: &Service) -> bool {
+    labels.run != RunKind::Dev || service.settings.attach != Some(false)
 }
 
 /// Whether the engine starts the container again by `restart` after it exited with `code`.
@@ -312,6 +364,46 @@ volumes: {data: {}}
                 (Some("0.0.0.0"), Some(9000))
             ]
         );
+    }
+
+    #[test]
+    fn labels_and_what_lies_below_a_mount_are_passed_on_as_compose_does() {
+        let app = app("services:
+  web:
+    image: web
+    volumes:
+      - ./a:/a:ro,z
+      - data:/data:Z
+      - {type: bind, source: ./b, target: /b, bind: {recursive: disabled, selinux: z}}
+      - {type: bind, source: ./c, target: /c, read_only: true, bind: {recursive: readonly}}
+volumes: {data: {}}
+");
+        let mounts = |api: (u32, u32)| {
+            let ground = Ground {
+                api,
+                ..Ground::default()
+            };
+            let labels = labels(RunKind::Dev);
+            let web = &app.services["web"];
+            let made = container(&app, &labels, &ground, web, "web", &[], &[]);
+            let shown = made.mounts.iter().map(|mount| match mount {
+                MountSpec::LabelledBind {
+                    target,
+                    read_only,
+                    label,
+                    ..
+                } => format!("{target} {read_only} {label}"),
+                MountSpec::Bind {
+                    target, recursion, ..
+                } => format!("{target} {recursion:?}"),
+                other => format!("{other:?}"),
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let new = ["/a true z", "/data false Z", "/b None", "/c ReadOnly"];
+        assert_eq!(mounts((1, 51)), new);
+        let old = ["/a true z", "/data false Z", "/b None", "/c Usual"];
+        assert_eq!(mounts((1, 41)), old);
     }
 
     #[test]

@@ -83,7 +83,12 @@ impl<'a> DevRun<'a> {
             containers.extend(try_join_all(made).await?);
             left = later;
         }
-        let mut supervisor = Supervisor::new(session, events, &containers, show_logs);
+        let shown = app
+            .services
+            .values()
+            .filter(|service| show_logs && plan::shows_log(&session.labels, service));
+        let shown = shown.map(|service| service.name.clone()).collect();
+        let mut supervisor = Supervisor::new(session, events, &containers, shown);
         for service in app.services.values() {
             let specs = pre_start(session, app, service, images, &ground).await?;
             supervisor.before(&service.name, specs);

@@ -160,6 +160,15 @@ pub enum MountSpec {
         target: String,
         read_only: bool,
         propagation: Option<String>,
+        recursion: Recursion,
+    },
+    /// The same with a SELinux label on its files, `z` or `Z`, which the engine takes only in its older
+    /// form of a bind mount; a source that does not exist becomes an empty folder.
+    LabelledBind {
+        source: String,
+        target: String,
+        read_only: bool,
+        label: String,
     },
     /// A named volume, or an anonymous one when the name is empty.
     Volume {
@@ -177,6 +186,20 @@ pub enum MountSpec {
         size: Option<i64>,
         mode: Option<u32>,
     },
+}
+
+/// What becomes of the mounts that lie below a bind mount's source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recursion {
+    /// They are there, and read-only with it where the kernel can do that.
+    #[default]
+    Usual,
+    /// They are not there.
+    None,
+    /// They stay writable below a read-only mount.
+    Writable,
+    /// They are read-only too, or the container does not start.
+    ReadOnly,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -402,7 +425,10 @@ pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         port_bindings: (!bindings.is_empty()).then_some(bindings),
         restart_policy: spec.restart.as_deref().map(restart_policy),
         auto_remove: spec.auto_remove.then_some(true),
-        mounts: filled(&spec.mounts).map(|all| all.iter().map(mount).collect()),
+        mounts: filled(&spec.mounts).map(|all| all.iter().filter_map(mount).collect()),
+        binds: filled(&spec.mounts)
+            .map(|all| all.iter().filter_map(bind).collect())
+            .filter(|all: &Vec<String>| !all.is_empty()),
         tmpfs: map(&spec.tmpfs),
         cap_add: filled(&spec.cap_add),
         cap_drop: filled(&spec.cap_drop),
@@ -492,24 +518,51 @@ fn restart_policy(text: &str) -> RestartPolicy {
 }
 
 /// The `Mounts` form throughout: the older `Binds` makes an empty folder of a source that is not there.
-fn mount(spec: &MountSpec) -> Mount {
-    match spec {
+/// A mount in the engine's older form, where only that one will do.
+fn bind(spec: &MountSpec) -> Option<String> {
+    let MountSpec::LabelledBind {
+        source,
+        target,
+        read_only,
+        label,
+    } = spec
+    else {
+        return None;
+    };
+    let access = if *read_only { "ro" } else { "rw" };
+    Some(format!("{source}:{target}:{access},{label}"))
+}
+
+fn bind_options(propagation: Option<&str>, recursion: Recursion) -> Option<MountBindOptions> {
+    let propagation = propagation.and_then(|mode| mode.parse().ok());
+    if propagation.is_none() && recursion == Recursion::Usual {
+        return None;
+    }
+    let is = |wanted| (recursion == wanted).then_some(true);
+    Some(MountBindOptions {
+        propagation,
+        non_recursive: is(Recursion::None),
+        read_only_non_recursive: is(Recursion::Writable),
+        read_only_force_recursive: is(Recursion::ReadOnly),
+        ..Default::default()
+    })
+}
+
+fn mount(spec: &MountSpec) -> Option<Mount> {
+    Some(match spec {
+        MountSpec::LabelledBind { .. } => return None,
         MountSpec::Bind {
             source,
             target,
             read_only,
             propagation,
+            recursion,
         } => Mount {
             typ: Some(MountType::BIND),
             source: Some(source.clone()),
             target: Some(target.clone()),
             read_only: Some(*read_only),
-            bind_options: propagation.as_ref().and_then(|p| p.parse().ok()).map(|p| {
-                MountBindOptions {
-                    propagation: Some(p),
-                    ..Default::default()
-                }
-            }),
+            bind_options: bind_options(propagation.as_deref(), *recursion),
             ..Default::default()
         },
         MountSpec::Volume {
@@ -542,7 +595,7 @@ fn mount(spec: &MountSpec) -> Mount {
             }),
             ..Default::default()
         },
-    }
+    })
 }
 
 impl Health {
@@ -576,6 +629,57 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_labelled_bind_takes_the_older_form_and_recursion_the_newer() {
+        let bind = |target: &str, recursion: Recursion| MountSpec::Bind {
+            source: "/src".into(),
+            target: target.into(),
+            read_only: true,
+            propagation: None,
+            recursion,
+        };
+        let spec = ContainerSpec {
+            mounts: vec![
+                MountSpec::LabelledBind {
+                    source: "/src".into(),
+                    target: "/labelled".into(),
+                    read_only: true,
+                    label: "z".into(),
+                },
+                bind("/usual", Recursion::Usual),
+                bind("/none", Recursion::None),
+                bind("/writable", Recursion::Writable),
+                bind("/readonly", Recursion::ReadOnly),
+            ],
+            ..ContainerSpec::default()
+        };
+        let host = body(&spec).host_config.unwrap();
+        assert_eq!(host.binds.unwrap(), ["/src:/labelled:ro,z"]);
+        let options: Vec<_> = host
+            .mounts
+            .unwrap()
+            .into_iter()
+            .map(|mount| {
+                let options = mount.bind_options?;
+                Some([
+                    options.non_recursive,
+                    options.read_only_non_recursive,
+                    options.read_only_force_recursive,
+                ])
+            })
+            .collect();
+        let yes = Some(true);
+        assert_eq!(
+            options,
+            [
+                None,
+                Some([yes, None, None]),
+                Some([None, yes, None]),
+                Some([None, None, yes])
+            ]
+        );
+    }
 
     #[test]
     fn ports_are_exposed_once_and_bound_in_order() {

@@ -747,6 +747,7 @@ async fn networks_and_volumes() {
             target: "/conf/one".into(),
             read_only: true,
             propagation: None,
+            recursion: Recursion::Usual,
         },
         MountSpec::Volume {
             name: "eng-vol".into(),
@@ -798,6 +799,7 @@ async fn networks_and_volumes() {
         target: "/x".into(),
         read_only: false,
         propagation: None,
+        recursion: Recursion::Usual,
     }];
     let e = engine
         .create_container(&missing)

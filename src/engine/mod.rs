@@ -41,7 +41,7 @@ pub use build_progress::{BuildEvent, BuildFailure};
 pub use connect::{Candidate, Found, candidates};
 pub use container_spec::{
     Blkio, ContainerSpec, Device, DeviceRequest, Endpoint, ExtraNetwork, Health, LogConfig,
-    MountSpec, NetworkMode, Publish, Ulimit,
+    MountSpec, NetworkMode, Publish, Recursion, Ulimit,
 };
 pub use container_state::{ContainerState, HealthState, ListedContainer, MountedAt, PublishedPort};
 pub use copy::{Change, ChangeKind};

@@ -474,11 +474,7 @@ fn shell_form(finding: &Finding, texts: &Texts) -> Steps {
         .lines()
         .nth(place.line as usize - 1)
         .unwrap_or_default();
-    let word = line
-        .trim_start()
-        .split_whitespace()
-        .next()
-        .unwrap_or_default();
+    let word = line.split_whitespace().next().unwrap_or_default();
     if !matches!(&*word.to_ascii_uppercase(), "CMD" | "ENTRYPOINT") {
         return Err("only the shell form of a Dockerfile's CMD is mended by machine".to_owned());
     }

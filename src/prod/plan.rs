@@ -9,8 +9,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::translate;
-use crate::app::{App, Condition, MountKind, ProbeAction, Protocol, Service, TaskSize};
-use crate::engine::{ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish};
+use crate::app::{App, Condition, LaunchType, MountKind, ProbeAction, Protocol, Service, TaskSize};
+use crate::engine::{
+    ContainerSpec, Endpoint, Health, MountSpec, NetworkMode, Publish, Recursion, Ulimit,
+};
 use crate::labels::Labels;
 use crate::run::address::{TaskNetwork, search_domain};
 use crate::run::spec;
@@ -22,7 +24,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(120);
 const RESOLV_DIR: &str = "/resolv";
 /// Where the holder sees the host's cgroups.
 const CGROUP_DIR: &str = "/cgroup";
-/// The smallest weight that the kernel takes.
+/// The smallest weight that the kernel takes: "Null, zero, and CPU values of 1 are passed to Docker as 2
+/// CPU shares" (ContainerDefinition, `cpu`).
 const LEAST_SHARES: i64 = 2;
 /// The holder needs 1 to 7 MiB.
 const HOLDER_MEMORY: i64 = 16 << 20;
@@ -79,6 +82,8 @@ pub struct Holder {
     pub resolv: String,
     /// Whether it could set the task's limits.
     pub limited: bool,
+    /// Open files that the engine lets a process have; none when that is not known.
+    pub files: Option<u64>,
 }
 
 /// What a task has around it.
@@ -209,6 +214,7 @@ impl TaskPlan {
                 target: CGROUP_DIR.to_owned(),
                 read_only: false,
                 propagation: None,
+                recursion: Recursion::Usual,
             });
         }
         ContainerSpec {
@@ -279,25 +285,28 @@ impl TaskPlan {
                 target: "/etc/resolv.conf".to_owned(),
                 read_only: true,
                 propagation: None,
+                recursion: Recursion::Usual,
             });
         }
         // Only SYS_PTRACE may be added on Fargate (KernelCapabilities).
         made.cap_add
             .retain(|name| name.trim_start_matches("CAP_") == "SYS_PTRACE");
+        limit_files(app, holder.files, &mut made.ulimits);
         if let Some(written) = &service.task_memory {
             made.memory = Some(i64::from(written.value) << 20);
         }
         match &self.limits {
             Limits::Cgroup { parent, .. } if holder.limited => {
                 made.cgroup_parent = Some(parent.clone());
-                made.cpu_shares = Some(shares(service.task_cpu.as_deref().copied()));
+                made.cpu_shares = Some(translate::cpu_units(service).max(LEAST_SHARES));
             }
             _ => {
                 let task = i64::from(self.size.memory) << 20;
                 made.memory = Some(made.memory.map_or(task, |own| own.min(task)));
                 made.nano_cpus = Some(i64::from(self.size.cpu) * 1_000_000_000 / 1024);
                 // Beside containers that are not of the task, so nobody gets less than usual.
-                made.cpu_shares = service.task_cpu.as_deref().map(|cpu| shares(Some(*cpu)));
+                let units = translate::cpu_units(service);
+                made.cpu_shares = (units > 0).then_some(units.max(LEAST_SHARES));
             }
         }
         made
@@ -336,11 +345,19 @@ impl TaskPlan {
     }
 }
 
-/// CPU units of a container are the weight of its part while the task's processors are all in use:
-/// shares inside the task's cgroup. "Null, zero, and CPU values of 1 are passed to Docker as 2 CPU
-/// shares" (ContainerDefinition, `cpu`).
-fn shares(cpu: Option<u32>) -> i64 {
-    i64::from(cpu.unwrap_or_default()).max(LEAST_SHARES)
+/// Adds the limit on open files that Fargate has by default, as far as the engine lets a process
+/// have `most`: a container with more would not start.
+fn limit_files(app: &App, most: Option<u64>, ulimits: &mut Vec<Ulimit>) {
+    let written = ulimits.iter().any(|limit| limit.name == "nofile");
+    let Some(most) = most.filter(|_| app.launch_type == LaunchType::Fargate && !written) else {
+        return;
+    };
+    let files = translate::FILES.min(i64::try_from(most).unwrap_or(i64::MAX));
+    ulimits.push(Ulimit {
+        name: "nofile".to_owned(),
+        soft: files,
+        hard: files,
+    });
 }
 
 /// Container ports that are published: those of the services and those that probes ask.
@@ -455,6 +472,7 @@ mod tests {
             id: "holder".to_owned(),
             resolv: "/vol".to_owned(),
             limited,
+            files: Some(1_048_576),
         }
     }
 
@@ -486,7 +504,9 @@ volumes: {data: {}}
             .mounts
             .iter()
             .map(|mount| match mount {
-                MountSpec::Bind { target, .. } => format!("bind {target}"),
+                MountSpec::Bind { target, .. } | MountSpec::LabelledBind { target, .. } => {
+                    format!("bind {target}")
+                }
                 MountSpec::Volume {
                     target, no_copy, ..
                 } => format!("volume {target} empty={no_copy}"),
@@ -563,6 +583,41 @@ volumes: {data: {}}
         assert_eq!(limits("web", false), (Some(512), Some(256)));
         assert_eq!(limits("db", true), (Some(64), Some(2)));
         assert_eq!(limits("db", false), (Some(64), None));
+    }
+
+    #[test]
+    fn a_container_has_the_open_files_and_the_weight_of_ecs() {
+        let app = app_for(
+            "services:
+  web: {image: web, cpu_shares: 200}
+  db: {image: db, ulimits: {nofile: 1000, nproc: 50}}
+",
+            Mode::Prod,
+        );
+        let plan = plan(&app);
+        let made = |name: &str| {
+            let made = plan.container(&app, &app.services[name], "x", &[], &holder(true));
+            let ulimits: Vec<_> = made
+                .ulimits
+                .iter()
+                .map(|limit| format!("{} {} {}", limit.name, limit.soft, limit.hard))
+                .collect();
+            (ulimits.join(", "), made.cpu_shares)
+        };
+        assert_eq!(made("web"), ("nofile 65535 65535".to_owned(), Some(200)));
+        assert_eq!(
+            made("db"),
+            ("nofile 1000 1000, nproc 50 50".to_owned(), Some(2))
+        );
+        for (most, files) in [(Some(20_000), Some(20_000)), (None, None)] {
+            let holder = Holder {
+                files: most,
+                ..holder(true)
+            };
+            let made = plan.container(&app, &app.services["web"], "x", &[], &holder);
+            let soft = made.ulimits.first().map(|limit| limit.soft);
+            assert_eq!(soft, files, "an engine that may not raise the limit");
+        }
     }
 
     #[test]

@@ -195,7 +195,9 @@ impl StandIns {
                 }
             });
         let containers = try_join_all(made).await?;
-        let supervisor = Supervisor::new(&session, events, &containers, show_logs);
+        let shown = containers.iter().filter(|_| show_logs);
+        let shown = shown.map(|(name, _)| name.clone()).collect();
+        let supervisor = Supervisor::new(&session, events, &containers, shown);
         let running = Self {
             session,
             containers,

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
 use super::plan::{self, Limits, Surroundings, TaskPlan};
+use super::translate;
 use crate::app::App;
 use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
@@ -106,11 +107,13 @@ impl<'a> Task<'a> {
             .create_container(&plan.holder(app, agent::IMAGE))
             .await?;
         session.engine.start(&holder).await?;
-        let (limited, limits) = holder_ready(session, &plan, &holder).await?;
+        let said = holder_ready(session, &plan, &holder).await?;
+        let limits = said.limits;
         let holder = plan::Holder {
             id: holder,
             resolv: volume.mountpoint,
-            limited,
+            limited: said.limited,
+            files: said.files,
         };
 
         let events = session.engine.events(&session.labels.filter()).await?;
@@ -129,7 +132,9 @@ impl<'a> Task<'a> {
             }
         });
         let containers = try_join_all(made).await?;
-        let supervisor = Supervisor::new(session, events, &containers, show_logs);
+        let shown = containers.iter().filter(|_| show_logs);
+        let shown = shown.map(|(name, _)| name.clone()).collect();
+        let supervisor = Supervisor::new(session, events, &containers, shown);
         Ok(Self {
             session: session.clone(),
             app,
@@ -446,27 +451,39 @@ async fn make_network(
     })
 }
 
+/// What the holder found out before it was ready.
+#[derive(Default)]
+struct HolderSaid {
+    /// Whether it could set the task's limits.
+    limited: bool,
+    /// The same in a sentence.
+    limits: String,
+    /// Open files of a process at most; none when it did not say.
+    files: Option<u64>,
+}
+
 /// Waits until the holder answers DNS. Tells whether it set the limits, and how.
 async fn holder_ready(
     session: &Session,
     plan: &TaskPlan,
     holder: &str,
-) -> Result<(bool, String), RunError> {
+) -> Result<HolderSaid, RunError> {
     let size = format!("{} CPU units and {} MiB", plan.size.cpu, plan.size.memory);
     let options = LogOptions {
         follow: true,
         ..LogOptions::default()
     };
     let mut lines = session.engine.logs(holder, options);
-    let mut limits = match &plan.limits {
-        Limits::Cgroup { .. } => (
-            false,
-            "the holder did not say whether it set the task's limits".to_owned(),
-        ),
-        Limits::PerContainer { reason } => (
-            false,
-            format!("{reason}: each container is limited to the task's {size}"),
-        ),
+    let mut said = HolderSaid {
+        limits: match &plan.limits {
+            Limits::Cgroup { .. } => {
+                "the holder did not say whether it set the task's limits".to_owned()
+            }
+            Limits::PerContainer { reason } => {
+                format!("{reason}: each container is limited to the task's {size}")
+            }
+        },
+        ..HolderSaid::default()
     };
     let mut problems = Vec::new();
     let waiting = async {
@@ -477,17 +494,17 @@ async fn holder_ready(
                     applied: true,
                     detail,
                 }) => {
-                    limits = (true, format!("the task is limited to {size} ({detail})"));
+                    said.limited = true;
+                    said.limits = format!("the task is limited to {size} ({detail})");
                 }
                 Some(wire::Event::Limits {
                     applied: false,
                     detail,
                 }) => {
-                    limits = (
-                        false,
-                        format!("each container is limited to the task's {size}: {detail}"),
-                    );
+                    said.limits =
+                        format!("each container is limited to the task's {size}: {detail}");
                 }
+                Some(wire::Event::Files { most }) => said.files = Some(most),
                 Some(wire::Event::Problem { what }) => problems.push(what),
                 _ => {}
             }
@@ -496,7 +513,15 @@ async fn holder_ready(
     };
     let ready = tokio::time::timeout(HOLDER_DEADLINE, waiting).await;
     match ready {
-        Ok(Ok(true)) => Ok(limits),
+        Ok(Ok(true)) => {
+            if let Some(most) = said.files.filter(|most| *most < translate::FILES as u64) {
+                said.limits.push_str(&format!(
+                    "; a process may open {most} files, as the engine allows, and on Fargate {}",
+                    translate::FILES
+                ));
+            }
+            Ok(said)
+        }
         Ok(Err(error)) => Err(error.into()),
         Ok(Ok(false)) | Err(_) => Err(RunError::Service {
             message: format!(

@@ -11,7 +11,7 @@ use crate::app::{App, MountKind, NetworkMode, Service};
 use crate::compose::{Kind, Node, PASSED_THROUGH, Value};
 use crate::evidence::Change;
 
-use judge::{Edit, Step};
+use judge::{Edit, Step, health, limits};
 
 /// Everything of `app`, read for production, that is otherwise on ECS: by kind, then by place.
 pub fn changes(app: &App) -> Vec<Change> {
@@ -89,9 +89,10 @@ pub fn task(app: &App) -> App {
         service.dns.clear();
         service.cap_add.retain(|name| judge::capability(name));
         service.sysctls.retain(|name, _| judge::sysctl(name));
-        if let Some(check) = &mut service.healthcheck {
-            judge::health(check);
-        }
+        let written = service.healthcheck.take();
+        service.healthcheck = written.filter(|check| !health::is_of_image(check));
+        service.healthcheck.iter_mut().for_each(health::for_ecs);
+        service.ulimits.iter_mut().for_each(limits::fit);
         for dependency in &mut service.depends_on {
             dependency.required = true;
         }
@@ -126,6 +127,15 @@ pub fn shares_processes(app: &App) -> bool {
         pid.is_some_and(|pid| pid.starts_with("service:"))
     };
     app.services.values().any(joined)
+}
+
+/// Open files of a process, soft and hard, where the file says nothing and the engine can be asked for
+/// it: the default of Fargate.
+pub const FILES: i64 = limits::FILES;
+
+/// CPU units of a container: `x-envsim.cpu`, else `cpu_shares`; 0 where neither is written.
+pub fn cpu_units(service: &Service) -> i64 {
+    limits::units(service)
 }
 
 /// `sysctls` of the network, which the task has once: the last service wins.

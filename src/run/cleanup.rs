@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use super::{RunError, owner};
-use crate::app::App;
+use super::{RunError, Session, hooks, owner};
+use crate::app::{App, Hook};
 use crate::engine::{Engine, EngineError};
+use crate::event::Event;
 use crate::labels::{self, RunKind};
-use crate::plan::stop::stoppable;
+use crate::plan::stop::{Needs, stoppable};
 
 /// How often, and with what pause, a container is asked for that somebody else is removing.
 const GONE_POLLS: usize = 100;
@@ -41,45 +42,68 @@ pub struct Scope {
 }
 
 /// Stops the running services of dev runs that match `filter` as Compose stops them: each after all
-/// that depend on it in `app`, with the signal and the time it was made with or `timeout_s` seconds.
-/// A removal alone would kill them, and a database would not write what it holds in memory.
+/// that depend on it, with the signal and the time it was made with or `timeout_s` seconds, and after
+/// its `pre_stop` commands where `app` is known (Compose, `stopContainer`). A removal alone would kill
+/// them, and a database would not write what it holds in memory.
 ///
-/// Nothing is told: whatever still runs is ended by the removal that follows.
+/// Returns a sentence for each `pre_stop` that failed; its container is stopped all the same. What
+/// else goes wrong is not told: whatever still runs is ended by the removal that follows.
 pub async fn stop_dev(
     engine: &Engine,
     filter: &[(&str, &str)],
     app: Option<&App>,
     timeout_s: Option<u32>,
-) -> Result<(), EngineError> {
+) -> Result<Vec<String>, EngineError> {
     let mut filter = filter.to_vec();
     filter.push((labels::MODE, RunKind::Dev.as_str()));
     let mut ids: HashMap<String, Vec<String>> = HashMap::new();
+    let mut needs = Needs::new();
     for one in engine.containers(&filter, false).await? {
         if let Some(service) = one.labels.get(labels::SERVICE) {
+            let needed = one.labels.get(labels::DEPENDS_ON);
+            let needed = needed.into_iter().flat_map(|all| all.split(','));
+            needs.insert(service.clone(), needed.map(str::to_owned).collect());
             ids.entry(service.clone()).or_default().push(one.id);
         }
     }
     let mut left: Vec<String> = ids.keys().cloned().collect();
     let mut asked: Vec<String> = Vec::new();
+    let mut failed = Vec::new();
     let mut stopping = FuturesUnordered::new();
     loop {
-        let next = app.map_or_else(|| left.clone(), |app| stoppable(app, &left));
-        for name in next {
+        for name in stoppable(&needs, &left) {
             if asked.contains(&name) {
                 continue;
             }
             asked.push(name.clone());
+            let service = app.and_then(|app| app.services.get(&name));
+            let hooks = service.map_or(&[][..], |service| &service.pre_stop);
             let ids = &ids[&name];
             stopping.push(async move {
-                join_all(ids.iter().map(|id| engine.stop_as_made(id, timeout_s))).await;
-                name
+                let stops = ids.iter().map(|id| stop_one(engine, id, hooks, timeout_s));
+                let results = join_all(stops).await;
+                (name, results)
             });
         }
-        let Some(name) = stopping.next().await else {
-            return Ok(());
+        let Some((name, results)) = stopping.next().await else {
+            return Ok(failed);
         };
+        let reasons = results.into_iter().filter_map(Result::err);
+        failed.extend(reasons.map(|reason| format!("{name}: {reason}")));
         left.retain(|other| *other != name);
     }
+}
+
+async fn stop_one(
+    engine: &Engine,
+    id: &str,
+    pre_stop: &[Hook],
+    timeout_s: Option<u32>,
+) -> Result<(), String> {
+    let result = hooks::in_turn(engine, pre_stop, id, "pre_stop").await;
+    // See above: the removal that follows ends it in any case.
+    let _ = engine.stop_as_made(id, timeout_s).await;
+    result
 }
 
 /// Removes the containers and networks that match `filter`, and what `scope` adds.
@@ -184,13 +208,9 @@ async fn remove_container(engine: &Engine, id: &str) -> Result<bool, EngineError
 ///
 /// # Errors
 /// When the run is alive: two of one kind and project would take each other's names.
-pub async fn leftovers(
-    engine: &Engine,
-    filter: &[(&str, &str)],
-    app: &App,
-    what: &str,
-) -> Result<Removed, RunError> {
-    let containers = engine.containers(filter, true).await?;
+pub async fn leftovers(session: &Session, app: &App, what: &str) -> Result<Removed, RunError> {
+    let (engine, filter) = (&session.engine, session.labels.filter());
+    let containers = engine.containers(&filter, true).await?;
     let alive = containers
         .iter()
         .find_map(|one| owner::alive(one.labels.get(labels::OWNER)?));
@@ -204,6 +224,8 @@ pub async fn leftovers(
         temporary_volumes: true,
         ..Scope::default()
     };
-    stop_dev(engine, filter, Some(app), None).await?;
-    Ok(remove(engine, filter, scope).await?)
+    for reason in stop_dev(engine, &filter, Some(app), None).await? {
+        session.emit(Event::Warning(reason));
+    }
+    Ok(remove(engine, &filter, scope).await?)
 }

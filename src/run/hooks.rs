@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::app::{Hook, Service};
-use crate::engine::{ContainerSpec, ExecSpec, LogOptions};
+use crate::engine::{ContainerSpec, Engine, ExecSpec, LogOptions};
 use crate::labels::RunKind;
 use futures::StreamExt;
 
@@ -36,11 +36,19 @@ pub async fn pre_stop(session: &Session, service: &Service, id: &str) -> Result<
 }
 
 async fn all(session: &Session, hooks: &[Hook], id: &str, key: &str) -> Result<(), String> {
-    if !are_run(session) {
-        return Ok(());
+    match are_run(session) {
+        true => in_turn(&session.engine, hooks, id, key).await,
+        false => Ok(()),
     }
+}
+
+/// Runs `hooks` in the container `id`, one after the other; `key` is what they stand under.
+///
+/// # Errors
+/// A sentence about the first that failed.
+pub async fn in_turn(engine: &Engine, hooks: &[Hook], id: &str, key: &str) -> Result<(), String> {
     for hook in hooks {
-        one(session, hook, id, key).await?;
+        one(engine, hook, id, key).await?;
     }
     Ok(())
 }
@@ -49,7 +57,7 @@ async fn all(session: &Session, hooks: &[Hook], id: &str, key: &str) -> Result<(
 ///
 /// # Errors
 /// A sentence: what failed and what it wrote.
-pub async fn one(session: &Session, hook: &Hook, id: &str, key: &str) -> Result<(), String> {
+pub async fn one(engine: &Engine, hook: &Hook, id: &str, key: &str) -> Result<(), String> {
     let Some(command) = &hook.command else {
         return Ok(());
     };
@@ -63,7 +71,7 @@ pub async fn one(session: &Session, hook: &Hook, id: &str, key: &str) -> Result<
         ..ExecSpec::default()
     };
     let shown = command.value.join(" ");
-    match session.engine.exec(id, spec).await {
+    match engine.exec(id, spec).await {
         Ok(result) if result.exit_code == 0 => Ok(()),
         Ok(result) => {
             let said = result.stderr_text() + &result.stdout_text();

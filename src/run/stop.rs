@@ -8,7 +8,7 @@ use super::{Session, hooks};
 use crate::app::App;
 use crate::engine::EngineError;
 use crate::event::{Change, Event};
-use crate::plan::stop::stoppable;
+use crate::plan::stop::{needs, stoppable};
 
 /// ECS gives a container 30 s after SIGTERM ("Task definition parameters", stopTimeout).
 pub const ECS_STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,10 +39,11 @@ pub async fn stop_all(
         .iter()
         .map(|(service, _)| service.clone())
         .collect();
+    let needs = needs(app);
     let mut asked: Vec<String> = Vec::new();
     let mut stopping = FuturesUnordered::new();
     loop {
-        for name in stoppable(app, &left) {
+        for name in stoppable(&needs, &left) {
             if asked.contains(&name) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Starts containers in the order that [`crate::plan::start`] decides, and keeps their states.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,13 +46,13 @@ impl Drop for Supervisor {
 
 impl Supervisor {
     /// Begins to follow `containers` (service and container id), all of them created and not
-    /// started. `events` must have been subscribed to before. With `logs`, every line of their logs
-    /// becomes an event.
+    /// started. `events` must have been subscribed to before. Every line of the logs of the services
+    /// `logs` becomes an event.
     pub fn new(
         session: &Session,
         events: EventStream,
         containers: &[(String, String)],
-        logs: bool,
+        logs: HashSet<String>,
     ) -> Self {
         let pending = containers
             .iter()
@@ -67,7 +67,8 @@ impl Supervisor {
             oom: oom.clone(),
             ids: ids.clone(),
             hushed: hushed.clone(),
-            logs: logs.then(Follower::default),
+            shown: logs,
+            logs: Follower::default(),
         };
         let pump = tokio::spawn(pump.run(events));
         Self {
@@ -241,7 +242,9 @@ struct Pump {
     oom: Arc<watch::Sender<Vec<String>>>,
     ids: Ids,
     hushed: Arc<AtomicBool>,
-    logs: Option<Follower>,
+    /// Services whose logs are followed.
+    shown: HashSet<String>,
+    logs: Follower,
 }
 
 impl Pump {
@@ -284,8 +287,8 @@ impl Pump {
             }
             _ => return,
         };
-        if let (Change::Started, Some(logs)) = (&change, &self.logs) {
-            logs.started(&self.session, service, &event.id);
+        if matches!(change, Change::Started) && self.shown.contains(service) {
+            self.logs.started(&self.session, service, &event.id);
         }
         let state = match &change {
             Change::Healthy => State::Running {

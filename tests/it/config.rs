@@ -123,3 +123,25 @@ fn variables_are_listed_with_their_defaults() {
     assert_eq!(rows[2], ["WORD", "true"]);
     assert_eq!(rows[3], ["X", "false", "y"]);
 }
+
+#[test]
+fn a_job_is_told_with_its_line_and_what_to_do() {
+    let project = Project::new();
+    project.compose(
+        "services:
+  web: {image: web}
+jobs:
+  backup:
+    image: backup
+    triggers: {manual: true}
+",
+    );
+    project
+        .run(&["config", "--mode", "prod", "-q"])
+        .exits(0)
+        .says(&[
+            "compose.yaml:4:3",
+            "the job `backup` is not run",
+            "EventBridge Scheduler",
+        ]);
+}

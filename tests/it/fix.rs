@@ -35,12 +35,20 @@ fn codes(report: &Report) -> Vec<String> {
 #[track_caller]
 fn repairs(project: &Project, code: &str) {
     let broken = Report::of(&project.run(&["prod-check", "--format", "json"]));
-    assert!(codes(&broken).contains(&code.to_owned()), "{}", broken.outcome);
+    assert!(
+        codes(&broken).contains(&code.to_owned()),
+        "{}",
+        broken.outcome
+    );
     let fixed = project.run(&["prod-check", "--static", "--fix"]);
     assert!(fixed.stderr.contains(&format!("fixed: {code}")), "{fixed}");
     let repaired = Report::of(&project.run(&["prod-check", "--format", "json"]));
     repaired.passes();
-    assert!(!codes(&repaired).contains(&code.to_owned()), "{}", repaired.outcome);
+    assert!(
+        !codes(&repaired).contains(&code.to_owned()),
+        "{}",
+        repaired.outcome
+    );
 }
 
 fn read(project: &Project, path: &str) -> String {
@@ -105,7 +113,11 @@ x-envsim:
 
     let patch = project.run(&["prod-check", "--static", "--diff"]);
     patch.exits(1);
-    assert_eq!(read(&project, "compose.yaml"), before, "`--diff` only shows");
+    assert_eq!(
+        read(&project, "compose.yaml"),
+        before,
+        "`--diff` only shows"
+    );
     for line in [
         "--- a/web/app.py",
         "+++ b/web/app.py",
@@ -115,7 +127,10 @@ x-envsim:
         "+!settings",
         "+          NAMES_HOST: \"127.0.0.1\"",
     ] {
-        assert!(patch.stdout.lines().any(|own| own == line), "{line}\n{patch}");
+        assert!(
+            patch.stdout.lines().any(|own| own == line),
+            "{line}\n{patch}"
+        );
     }
     // The patch is one: git takes it.
     project.file("the.patch", &patch.stdout);
@@ -195,8 +210,14 @@ x-envsim:
 fn what_only_a_person_can_mend_is_told_and_left_alone() {
     let project = Project::new();
     project
-        .file("proxy/site.conf", "server { location / { proxy_pass http://web:80; } }\n")
-        .file("proxy/Dockerfile", "FROM nginx:1.27\nCOPY site.conf /etc/nginx/conf.d/default.conf\n")
+        .file(
+            "proxy/site.conf",
+            "server { location / { proxy_pass http://web:80; } }\n",
+        )
+        .file(
+            "proxy/Dockerfile",
+            "FROM nginx:1.27\nCOPY site.conf /etc/nginx/conf.d/default.conf\n",
+        )
         .compose(
             "services:
   proxy: {build: proxy, ports: ['8080:8080']}
@@ -207,7 +228,9 @@ fn what_only_a_person_can_mend_is_told_and_left_alone() {
     let outcome = project.run(&["prod-check", "--static", "--fix"]);
     outcome.exits(1);
     assert!(
-        outcome.stderr.contains("by hand: H001 service-host-in-source at proxy/site.conf:1"),
+        outcome
+            .stderr
+            .contains("by hand: H001 service-host-in-source at proxy/site.conf:1"),
         "{outcome}"
     );
     assert_eq!(read(&project, "proxy/site.conf"), before);
@@ -218,7 +241,10 @@ fn a_file_outside_of_the_project_is_never_changed() {
     let project = Project::new();
     project
         .file("elsewhere/app.py", "import redis\nredis.Redis('cache')\n")
-        .file("app/web/Dockerfile", "FROM python:3.12-slim\nCOPY app.py /app.py\n")
+        .file(
+            "app/web/Dockerfile",
+            "FROM python:3.12-slim\nCOPY app.py /app.py\n",
+        )
         .file(
             "app/compose.yaml",
             "services:\n  web: {build: web}\n  cache: {image: 'redis:7'}\n",

@@ -51,7 +51,7 @@ const PROD: &str = "services:
 ";
 
 const FACTS: &str = r#"
-import os, signal, socket, time, urllib.request
+import os, resource, signal, socket, time, urllib.request
 
 def fact(name, value):
     print(f"fact {name}={value}", flush=True)
@@ -73,6 +73,7 @@ def lookup(name):
         return f"error {error.errno}"
 
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+fact("nofile", "{} {}".format(*resource.getrlimit(resource.RLIMIT_NOFILE)))
 fact("hostname", socket.gethostname())
 fact("sibling", sibling())
 fact("lookup of sibling", lookup("sibling"))
@@ -314,4 +315,21 @@ fn the_generated_dockerfile_is_shown() {
     let Some(seen) = seen() else { return };
     seen.outcome
         .says(&["FROM python:3.12-slim", "COPY", "envsim dockerfile facts"]);
+}
+
+#[test]
+fn a_process_may_open_as_many_files_as_on_fargate_or_as_the_engine_allows() {
+    let Some(seen) = seen() else { return };
+    let project = Project::with_engine().expect("the engine that was there");
+    project
+        .compose("services:\n  web: {image: 'debian:bookworm-slim', command: [sleep, infinity], stop_grace_period: 1s}\n")
+        .dev();
+    let most = project.exec("web", &["bash", "-c", "ulimit -Hn"]).stdout;
+    let most = most.trim().parse().unwrap_or(u64::MAX).min(65535);
+    assert_eq!(
+        seen.facts["nofile"],
+        format!("{most} {most}"),
+        "{}",
+        seen.outcome
+    );
 }

@@ -44,12 +44,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
         let service = reading.read(node, settings, cx);
         app.services.insert(name.to_owned(), service);
     }
-    if let Some(jobs) = root.get("jobs").filter(|jobs| jobs.as_mapping().is_some()) {
-        cx.warn(
-            &jobs.place,
-            "`jobs` are not run: neither run has a scheduler",
-        );
-    }
+    jobs(root, cx);
     if app.services.is_empty() && !cx.problems.any_error() {
         let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();
         let problem = cx.error(&root.place, "the project has no services to run");
@@ -63,6 +58,20 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
     }
     extension::of_project(project, &mut app, mode, cx);
     app
+}
+
+/// Says of each job that it is not run; jobs are described as services are, and they are none.
+fn jobs(root: &Node, cx: &mut Context) {
+    let jobs = root.get("jobs").and_then(Node::as_mapping);
+    for (key, _) in jobs.unwrap_or(&[]) {
+        let name = key.text().unwrap_or_default();
+        let message = format!(
+            "the job `{name}` is not run: a job runs on a schedule or by `docker compose run`, and neither `envsim dev` nor the task has either"
+        );
+        cx.warn(&key.place, message).help = Some(format!(
+            "run it beside `envsim dev` with `docker compose run {name}`; in production it is an ECS task of its own, started by EventBridge Scheduler"
+        ));
+    }
 }
 
 /// The resources of one section in their typed form.

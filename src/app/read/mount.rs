@@ -8,6 +8,7 @@ pub fn mount(node: &Node, cx: &mut Context) -> Option<Mount> {
     let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
     let option = |group: &str, key: &str| node.get(group).and_then(|group| group.get(key));
     let is_set = |group: &str, key: &str| option(group, key).and_then(Node::text) == Some("true");
+    let bind = |key: &str| option("bind", key).and_then(Node::text).map(str::to_owned);
     let source = text("source").filter(|source| !source.is_empty());
     let target = node.get("target")?;
     let kind = match (node.get("type").and_then(Node::text)?, source) {
@@ -42,9 +43,9 @@ pub fn mount(node: &Node, cx: &mut Context) -> Option<Mount> {
         subpath: option("volume", "subpath")
             .and_then(Node::text)
             .map(str::to_owned),
-        propagation: option("bind", "propagation")
-            .and_then(Node::text)
-            .map(str::to_owned),
+        propagation: bind("propagation"),
+        selinux: bind("selinux"),
+        recursive: bind("recursive"),
         place: source_place.unwrap_or(&target.place).clone(),
     })
 }
@@ -69,6 +70,8 @@ pub fn tmpfs(item: &At<String>) -> Mount {
         no_copy: false,
         subpath: None,
         propagation: None,
+        selinux: None,
+        recursive: None,
         place: item.place.clone(),
     }
 }

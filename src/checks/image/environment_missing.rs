@@ -17,11 +17,11 @@ rule! {
     ///
     /// Compose and ECS also read the same env file in two ways. ECS takes each line of a file of
     /// `environmentFiles` as it stands: quotes become part of the value, `${…}` is not replaced, `export` is
-    /// no keyword, and a comment behind a value belongs to the value.
+    /// no keyword, and a comment behind a value belongs to the value. Of two files with one variable ECS takes
+    /// the first, Compose the last.
     ///
     /// A variable is reported when it is passed through from the shell, when a file of the image reads it, or
-    /// when the task's log or a failed probe names it; the latter two are errors. Values are never shown or
-    /// saved: both runs are compared by salted hashes.
+    /// when the task's log or a failed probe names it; the latter two are errors. Values are not shown.
     ///
     /// ## Broken
     ///
@@ -77,7 +77,7 @@ fn of_file(lines: &[EnvFileLine]) -> Finding {
         1 => format!("one line of `{path}` is read otherwise by ECS than by Compose"),
         count => format!("{count} lines of `{path}` are read otherwise by ECS than by Compose"),
     };
-    let help = "as `environmentFiles` on ECS write `NAME=value` without quotes, variables and comments on the line; or set the variables in the task definition";
+    let help = "as `environmentFiles` on ECS write `NAME=value` without quotes, variables and comments on the line, and each variable in one file alone; or set the variables in the task definition";
     let mut finding = Finding::new(&INFO, message, help)
         .data("path", &**path)
         .data("services", first.services.clone());

@@ -293,9 +293,10 @@ mod tests {
             action: "GET / on port 80".to_owned(),
             place: Place::start_of("compose.yaml"),
             dev: None,
+            inferred: false,
             prod: Some(Attempt {
-                passed: false,
                 answer: "status 500: API_KEY missing".to_owned(),
+                ..Attempt::default()
             }),
         });
         assert_eq!(said(&seen)[0].0, Severity::Error);

@@ -205,6 +205,7 @@ mod tests {
         let attempt = |passed: bool| Attempt {
             passed,
             answer: format!("passed: {passed}"),
+            ..Attempt::default()
         };
         let task = |address: &str| {
             vec![TaskName {

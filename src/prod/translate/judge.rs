@@ -1,9 +1,12 @@
 //! The table applied to one service: what is said and what is edited.
 
+pub mod health;
+pub mod limits;
+
 use std::time::Duration;
 
 use super::table::{Fate, Row, row};
-use crate::app::{App, FileKind, HealthCheck, MountKind, Place, Service};
+use crate::app::{App, FileKind, MountKind, Place, Port, Service};
 use crate::compose::Kind;
 use crate::evidence::{Change, ChangeKind};
 
@@ -11,11 +14,6 @@ use crate::evidence::{Change, ChangeKind};
 const LOG_DRIVERS: &[&str] = &["awslogs", "splunk", "awsfirelens"];
 /// Shortest and longest `stopTimeout` on Fargate.
 const STOP: (u64, u64) = (2, 120);
-/// Ranges of a health check: SM[HealthCheck].
-const INTERVAL: (u64, u64) = (5, 300);
-const TIMEOUT: (u64, u64) = (2, 60);
-const RETRIES: (u32, u32) = (1, 10);
-const START_PERIOD: (u64, u64) = (0, 300);
 
 /// One step into a tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,20 +62,6 @@ pub fn sysctl(name: &str) -> bool {
     IPC.contains(&name) || name.starts_with("fs.mqueue.") || name.starts_with("net.")
 }
 
-/// Puts a health check into the ranges of ECS.
-pub fn health(check: &mut HealthCheck) {
-    let within = |value: &mut Option<Duration>, (low, high): (u64, u64)| {
-        if let Some(value) = value {
-            *value = (*value).clamp(Duration::from_secs(low), Duration::from_secs(high));
-        }
-    };
-    within(&mut check.interval, INTERVAL);
-    within(&mut check.timeout, TIMEOUT);
-    within(&mut check.start_period, START_PERIOD);
-    check.retries = check.retries.map(|n| n.clamp(RETRIES.0, RETRIES.1));
-    check.start_interval = None;
-}
-
 /// Judges every key of `service`.
 pub fn service(app: &App, service: &Service) -> Vec<Judged> {
     let mut judging = Judging {
@@ -90,6 +74,7 @@ pub fn service(app: &App, service: &Service) -> Vec<Judged> {
             judging.key(row, place);
         }
     }
+    judging.place_in_task();
     judging.out
 }
 
@@ -192,6 +177,7 @@ impl<'a> Judging<'a> {
         match row.key {
             "cap_add" => self.cap_add(row, place),
             "configs" | "secrets" => self.files(row),
+            "cpu_shares" => self.cpu_shares(place),
             "cpus" => {
                 let edits = vec![remove(&["cpus"])];
                 self.row_with(row, place, row.what.to_owned(), edits);
@@ -200,6 +186,7 @@ impl<'a> Judging<'a> {
             "deploy" => self.deploy(place),
             "environment" => self.environment(row),
             "healthcheck" => self.healthcheck(),
+            "mem_limit" => self.memory("mem_limit", place),
             "logging" => {
                 let driver = settings
                     .logging
@@ -272,6 +259,7 @@ impl<'a> Judging<'a> {
                     self.row_with(row, place, row.what.to_owned(), Vec::new());
                 }
             }
+            "ulimits" => self.ulimits(place),
             "use_api_socket" if !settings.use_api_socket => {}
             "volumes" => self.volumes(row),
             "volumes_from" => {
@@ -330,42 +318,6 @@ impl<'a> Judging<'a> {
         self.silently(vec![remove(&[row.key])]);
     }
 
-    fn depends_on(&mut self) {
-        let service = self.service;
-        for dependency in &service.depends_on {
-            let name = &dependency.service.value;
-            let place = &dependency.service.place;
-            if dependency.restart {
-                let said = Said {
-                    key: "depends_on.restart",
-                    kind: ChangeKind::Dropped,
-                    place,
-                    what: format!("not started again with `{name}`"),
-                    why: "SM[ContainerDependency] has a condition and nothing else",
-                    help: "connect again in the app",
-                };
-                self.say(
-                    said,
-                    vec![set(&["depends_on", name, "restart"], "false", Kind::Bool)],
-                );
-            }
-            if !dependency.required && self.app.services.contains_key(name) {
-                let said = Said {
-                    key: "depends_on.required",
-                    kind: ChangeKind::Changed,
-                    place,
-                    what: format!("`{name}` must be there"),
-                    why: "SM[ContainerDependency] has a condition and nothing else",
-                    help: "leave the dependency out and wait in the app",
-                };
-                self.say(
-                    said,
-                    vec![set(&["depends_on", name, "required"], "true", Kind::Bool)],
-                );
-            }
-        }
-    }
-
     fn deploy(&mut self, place: &'a Place) {
         let Some(deploy) = &self.service.settings.deploy else {
             return;
@@ -378,8 +330,8 @@ impl<'a> Judging<'a> {
                 limits.is_some_and(|limits| limits.cpus > 0.0),
                 "resources.limits.cpus",
                 Changed,
-                "a weight, not a limit",
-                "only the task has a CPU limit: SM[ContainerDefinition.cpu]",
+                "no limit of its own",
+                "only the task has a CPU limit; `cpu` of a container is a weight: SM[ContainerDefinition.cpu]",
                 "set `x-envsim.cpu` to the size of the task",
             ),
             (
@@ -477,6 +429,9 @@ impl<'a> Judging<'a> {
                 "use tags of the ECS service",
             ),
         ];
+        if limits.is_some_and(|limits| limits.memory > 0) {
+            self.memory("deploy.resources.limits.memory", place);
+        }
         for (is_set, key, kind, what, why, help) in told {
             if !is_set {
                 continue;
@@ -504,75 +459,6 @@ impl<'a> Judging<'a> {
         for variable in &service.unset_environment {
             let what = format!("`{}` has no value: {}", variable.value, row.what);
             self.row_with(row, &variable.place, what, Vec::new());
-        }
-    }
-
-    fn healthcheck(&mut self) {
-        let Some(check) = self
-            .service
-            .healthcheck
-            .as_ref()
-            .filter(|check| !check.disable)
-        else {
-            return;
-        };
-        let mut fitting = check.clone();
-        health(&mut fitting);
-        let times = [
-            ("interval", check.interval, fitting.interval, INTERVAL),
-            ("timeout", check.timeout, fitting.timeout, TIMEOUT),
-            (
-                "start_period",
-                check.start_period,
-                fitting.start_period,
-                START_PERIOD,
-            ),
-        ];
-        for (key, written, fits, (low, high)) in times {
-            if let (Some(written), Some(fits)) = (written, fits)
-                && written != fits
-            {
-                let what = format!(
-                    "{} is not within {low} to {high} s; this run takes {}",
-                    shown(written),
-                    shown(fits)
-                );
-                let said = Said {
-                    key: &format!("healthcheck.{key}"),
-                    kind: ChangeKind::Refused,
-                    place: &check.place,
-                    what,
-                    why: "SM[HealthCheck]",
-                    help: "write a time within the range",
-                };
-                let text = format!("{}s", fits.as_secs());
-                self.say(said, vec![set(&["healthcheck", key], text, Kind::Text)]);
-            }
-        }
-        if let (Some(written), Some(fits)) = (check.retries, fitting.retries)
-            && written != fits
-        {
-            let said = Said {
-                key: "healthcheck.retries",
-                kind: ChangeKind::Refused,
-                place: &check.place,
-                what: format!("{written} is not within 1 to 10; this run takes {fits}"),
-                why: "SM[HealthCheck]",
-                help: "write a number within the range",
-            };
-            let edit = set(&["healthcheck", "retries"], fits.to_string(), Kind::Int);
-            self.say(said, vec![edit]);
-        }
-        if check.start_interval.is_some() {
-            let said = Said {
-                key: "healthcheck.start_interval",
-                kind: ChangeKind::Dropped,
-                place: &check.place,
-                what: "`interval` from the start".to_owned(),
-                why: "SM[HealthCheck] has no field for it",
-                help: "",
-            };
-            self.say(said, vec![remove(&["healthcheck", "start_interval"])]);
         }
     }
 
@@ -605,6 +491,7 @@ impl<'a> Judging<'a> {
             let at = at.to_string();
             let other = port.published.filter(|published| *published != target);
             let address = port.host_ip.as_deref().filter(|ip| !ip.is_empty());
+            self.second_protocol(port);
             let mut edits = Vec::new();
             let mut parts = Vec::new();
             if let Some(published) = other {
@@ -634,6 +521,29 @@ impl<'a> Judging<'a> {
             };
             self.say(said, edits);
         }
+    }
+
+    /// SM[PortMapping]: one container port under one protocol.
+    fn second_protocol(&mut self, port: &Port) {
+        let mut before = self.service.ports.iter();
+        let mut before = before.by_ref().take_while(|other| *other != port);
+        let first = before.find(|other| other.target == port.target);
+        let Some(first) = first.filter(|first| first.protocol != port.protocol) else {
+            return;
+        };
+        let said = Said {
+            key: "ports",
+            kind: ChangeKind::Refused,
+            place: &port.place,
+            what: format!(
+                "port {} under {} alone: a container port has one protocol, and this run has both",
+                port.target,
+                first.protocol.as_str()
+            ),
+            why: "NET: one container port cannot be mapped for several protocols",
+            help: "use another port for the other protocol, or a network load balancer and two services",
+        };
+        self.say(said, Vec::new());
     }
 
     fn stop(&mut self, row: &Row, place: &Place) {

@@ -153,8 +153,8 @@ pub static KEYS: &[Row] = &[
     kept("cpu_shares", "`cpu`, a weight"),
     changed(
         "cpus",
-        "a weight, not a limit",
-        "only the task has a CPU limit: SM[ContainerDefinition.cpu]",
+        "no limit of its own",
+        "only the task has a CPU limit; `cpu` of a container is a weight: SM[ContainerDefinition.cpu]",
         "set `x-envsim.cpu` to the size of the task",
     ),
     dropped("cpuset", "any CPU of the task", NO_FIELD, ""),

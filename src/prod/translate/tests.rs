@@ -137,6 +137,7 @@ fn the_tree_of_production_has_what_the_run_has() {
     assert_eq!(web["environment"]["URL"], "http://127.0.0.1");
     assert_eq!(web["environment"]["KEPT"], "yes");
     assert_eq!(web["healthcheck"]["interval"], "5s");
+    assert_eq!(web["healthcheck"]["timeout"], "5s", "ECS's default");
     assert_eq!(web["ports"][0]["published"], "80");
     assert!(web["ports"][0].get("host_ip").is_none());
     let volumes = web["volumes"].as_array().expect("volumes");
@@ -189,4 +190,183 @@ volumes: {data: {}}
     assert_eq!(web.volumes[0].target, "/data");
     assert!(web.volumes[0].read_only);
     assert!(shares_processes(&app));
+}
+
+/// Kind, line, key and sentence of every change.
+fn said(text: &str) -> Vec<(ChangeKind, u32, String, String)> {
+    changes(&app_for(text, Mode::Prod))
+        .into_iter()
+        .map(|one| (one.kind, one.place.line, one.key, one.what))
+        .collect()
+}
+
+#[test]
+fn a_health_check_that_only_the_image_has_is_none_on_ecs() {
+    use ChangeKind::Refused;
+    const TEXT: &str = "services:
+  web:
+    image: web
+    depends_on: {db: {condition: service_healthy}, cache: {condition: service_healthy}}
+  db: {image: db, healthcheck: {interval: 10s}}
+  cache: {image: cache, healthcheck: {test: [CMD, ok]}}
+  report:
+    image: report
+    x-envsim: {task: reports}
+    depends_on: {web: {condition: service_healthy}}
+";
+    let told = said(TEXT);
+    let keys = told
+        .iter()
+        .map(|(kind, line, key, _)| (*kind, *line, &**key));
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        [
+            (Refused, 4, "depends_on.condition"),
+            (Refused, 5, "healthcheck.test")
+        ]
+    );
+    assert!(told[0].3.starts_with("`db` must have"), "{told:?}");
+    let made = task(&app_for(TEXT, Mode::Prod));
+    assert_eq!(made.services["db"].healthcheck, None);
+    let (mut project, app) = project_for(TEXT, Mode::Prod);
+    document(&mut project.document, &app);
+    let tree = normal::normal(&project.document);
+    assert!(tree["services"]["db"].get("healthcheck").is_none());
+}
+
+#[test]
+fn what_a_health_check_leaves_out_has_the_defaults_of_ecs() {
+    let app = app_for(
+        "services:
+  web: {image: web, healthcheck: {test: [CMD, ok]}}
+  slow: {image: web, healthcheck: {test: [CMD, ok], timeout: 90s, interval: 10m, retries: 20, start_period: 6m}}
+  off: {image: web, healthcheck: {disable: true}}
+",
+        Mode::Prod,
+    );
+    let made = task(&app);
+    let seconds = |name: &str| {
+        let check = made.services[name].healthcheck.as_ref().expect("a check");
+        let of = |time: Option<std::time::Duration>| time.map(|time| time.as_secs());
+        (
+            of(check.interval),
+            of(check.timeout),
+            check.retries,
+            of(check.start_period),
+        )
+    };
+    assert_eq!(seconds("web"), (None, Some(5), None, None));
+    assert_eq!(seconds("slow"), (Some(300), Some(60), Some(10), Some(300)));
+    assert!(
+        made.services["off"]
+            .healthcheck
+            .as_ref()
+            .expect("it")
+            .disable
+    );
+    let told = changes(&app).into_iter().map(|one| (one.service, one.key));
+    let slow = |key: &str| ("slow".to_owned(), format!("healthcheck.{key}"));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            slow("interval"),
+            slow("retries"),
+            slow("start_period"),
+            slow("timeout")
+        ]
+    );
+}
+
+#[test]
+fn more_open_files_than_fargate_has_are_refused_and_cut() {
+    const TEXT: &str = "services:
+  web: {image: web, ulimits: {nofile: {soft: 1024, hard: 2000000}}}
+  all: {image: web, ulimits: {nofile: -1}}
+  fine: {image: web, ulimits: {nofile: 1048576, nproc: -1}}
+";
+    let told = said(TEXT);
+    let lines = told.iter().map(|(_, line, key, _)| (*line, &**key));
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [(2, "ulimits.nofile"), (3, "ulimits.nofile")]
+    );
+    let (mut project, app) = project_for(TEXT, Mode::Prod);
+    let made = task(&app);
+    let limit = |name: &str| {
+        let limit = &made.services[name].ulimits[0];
+        (limit.soft, limit.hard)
+    };
+    assert_eq!(limit("web"), (1024, 1_048_576));
+    assert_eq!(limit("all"), (1_048_576, 1_048_576));
+    document(&mut project.document, &app);
+    let tree = normal::normal(&project.document);
+    assert_eq!(tree["services"]["all"]["ulimits"]["nofile"], 1_048_576);
+    assert_eq!(
+        tree["services"]["web"]["ulimits"]["nofile"],
+        serde_json::json!({"soft": 1024, "hard": 1_048_576})
+    );
+}
+
+#[test]
+fn what_is_too_much_for_the_task_is_refused() {
+    let told = said(
+        "x-envsim: {cpu: 256, memory: 512}
+services:
+  big: {image: web, mem_limit: 1g}
+  deployed: {image: web, deploy: {resources: {limits: {memory: 600m}}}}
+  fits: {image: web, mem_limit: 512m, cpu_shares: 100}
+  weighs: {image: web, cpu_shares: 200}
+",
+    );
+    let lines = told.iter().map(|(_, line, key, _)| (*line, &**key));
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            (3, "mem_limit"),
+            (4, "deploy.resources.limits.memory"),
+            (5, "cpu_shares"),
+            (6, "cpu_shares")
+        ]
+    );
+    assert!(told[3].3.contains("300 CPU units"), "{told:?}");
+}
+
+#[test]
+fn an_eleventh_container_and_a_port_of_two_protocols_are_refused() {
+    let mut text = "services:\n".to_owned();
+    for number in 1..=12 {
+        text += &format!("  s{number}: {{image: x}}\n");
+    }
+    let told_once = told(&text);
+    assert_eq!(
+        told_once,
+        [(ChangeKind::Refused, 12, "services".to_owned())]
+    );
+    let dns =
+        told("services:\n  dns:\n    image: x\n    ports: ['53:53', '53:53/udp', '54:54/udp']\n");
+    assert_eq!(dns, [(ChangeKind::Refused, 4, "ports".to_owned())]);
+}
+
+#[test]
+fn a_gpu_is_refused_however_it_is_asked_for() {
+    let told = told(
+        "services:
+  one: {image: x, gpus: all}
+  two:
+    image: x
+    deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}
+",
+    );
+    let key = |key: &str| key.to_owned();
+    assert_eq!(
+        told,
+        [
+            (ChangeKind::Refused, 2, key("gpus")),
+            (
+                ChangeKind::Refused,
+                5,
+                key("deploy.resources.reservations.devices")
+            )
+        ]
+    );
 }

@@ -26,8 +26,9 @@ pub fn describe(action: &ProbeAction) -> String {
 /// What a proxy says when nobody answers behind it.
 const NOBODY_BEHIND: [u16; 3] = [502, 503, 504];
 
-/// Judges an HTTP answer. An inferred probe only asks whether anybody answers; a proxy that has nobody
-/// to ask is not the app's answer.
+/// Judges an HTTP answer. For an inferred probe nobody said which answer is right, so in one run any
+/// passes, and the two runs are compared by their statuses; a proxy that has nobody to ask is not the
+/// app's answer.
 pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
     let mut wrong = Vec::new();
     match expect.status {
@@ -59,6 +60,8 @@ pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
     let mut text = format!("status {}", answer.status);
     if !passed {
         text = format!("{text}, {}", wrong.join(", "));
+    }
+    if !passed || answer.status >= 400 && expect.status.is_none() {
         let body = shorten(&answer.body);
         if !body.is_empty() {
             text = format!("{text}; the body was: {body}");
@@ -67,6 +70,7 @@ pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
     Attempt {
         passed,
         answer: text,
+        status: Some(answer.status),
     }
 }
 
@@ -77,6 +81,7 @@ pub fn failure(failure: &Failure, inferred: bool) -> Attempt {
         Failure::NotHttp(_) if inferred => Attempt {
             passed: true,
             answer: "it answers, though not in HTTP".to_owned(),
+            status: None,
         },
         Failure::NotHttp(text) => failed(format!("the answer is not HTTP: {text}")),
         Failure::Connection(text) => failed(format!("no answer: {text}")),
@@ -90,6 +95,7 @@ pub fn connection(result: Result<(), String>) -> Attempt {
         Ok(()) => Attempt {
             passed: true,
             answer: "the connection is accepted".to_owned(),
+            status: None,
         },
         Err(error) => failed(format!("no connection: {error}")),
     }
@@ -107,13 +113,18 @@ pub fn command(code: i64, stdout: &str, stderr: &str) -> Attempt {
     if !passed && !output.trim().is_empty() {
         answer = format!("{answer}: {}", shorten(output));
     }
-    Attempt { passed, answer }
+    Attempt {
+        passed,
+        answer,
+        status: None,
+    }
 }
 
-fn failed(answer: String) -> Attempt {
+/// An attempt without an answer, and why.
+pub fn failed(answer: String) -> Attempt {
     Attempt {
-        passed: false,
         answer,
+        ..Attempt::default()
     }
 }
 
@@ -168,7 +179,22 @@ mod tests {
     fn a_status_below_400_passes_when_none_is_expected() {
         assert!(answer(&got(302, ""), &Expect::default(), false).passed);
         assert!(!answer(&got(500, ""), &Expect::default(), false).passed);
-        assert!(answer(&got(500, ""), &Expect::default(), true).passed);
+    }
+
+    #[test]
+    fn an_inferred_probe_takes_any_status_and_keeps_it_for_the_comparison() {
+        let attempt = answer(&got(500, "no such table"), &Expect::default(), true);
+        assert!(attempt.passed);
+        assert_eq!(attempt.status, Some(500));
+        assert_eq!(
+            attempt.answer, "status 500; the body was: no such table",
+            "the body is the proof when the other run answers well"
+        );
+        let fine = answer(&got(200, "hello"), &Expect::default(), true);
+        assert_eq!(
+            (fine.answer.as_str(), fine.status),
+            ("status 200", Some(200))
+        );
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 mod http;
 mod judge;
+mod patience;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+use futures::future::join_all;
 
 use super::Session;
 use crate::app::{Probe, ProbeAction};
@@ -14,6 +17,7 @@ use crate::evidence::Attempt;
 use crate::mask::mask;
 
 pub use judge::describe;
+use patience::{Asked, asks_until};
 
 /// First pause between two attempts; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
@@ -32,6 +36,7 @@ pub struct Targets {
 }
 
 /// Runs the probes one after the other, as they are written: a later one may build on an earlier.
+/// Inferred ones only look, and are asked at the same time.
 ///
 /// The timeouts all count from now, when the app is up. `gone` returns a reason when a service is
 /// there no more: waiting for it is of no use then.
@@ -42,8 +47,7 @@ pub async fn run_all(
     gone: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<Attempt> {
     let up = Instant::now();
-    let mut attempts = Vec::new();
-    for probe in probes {
+    let ask = |probe| async move {
         let attempt = run_one(session, probe, targets, up + probe.timeout, gone).await;
         session.emit(Event::Probe {
             run: session.labels.run,
@@ -51,7 +55,14 @@ pub async fn run_all(
             passed: attempt.passed,
             answer: attempt.answer.clone(),
         });
-        attempts.push(attempt);
+        attempt
+    };
+    if probes.iter().all(|probe| probe.inferred) {
+        return join_all(probes.iter().map(ask)).await;
+    }
+    let mut attempts = Vec::new();
+    for probe in probes {
+        attempts.push(ask(probe).await);
     }
     attempts
 }
@@ -64,23 +75,31 @@ async fn run_one(
     gone: &dyn Fn(&str) -> Option<String>,
 ) -> Attempt {
     let mut pause = FIRST_PAUSE;
+    let mut asked = Asked {
+        inferred: probe.inferred,
+        first_refusal: None,
+        deadline,
+    };
     loop {
         let mut attempt = tokio::select! {
             attempt = once(session, probe, targets) => attempt,
-            () = session.cancel.wait() => Attempt {
-                passed: false,
-                answer: "interrupted".to_owned(),
-            },
+            () = session.cancel.wait() => judge::failed("interrupted".to_owned()),
         };
         attempt.answer = mask(&attempt.answer).into_owned();
-        if attempt.passed || session.cancel.requested() {
+        if attempt.error_class() == Some(4) {
+            asked.first_refusal.get_or_insert_with(Instant::now);
+        }
+        let Some(until) = asks_until(&attempt, &asked) else {
+            return attempt;
+        };
+        if session.cancel.requested() {
             return attempt;
         }
         if let Some(reason) = gone(&probe.service) {
             attempt.answer = format!("{} ({reason})", attempt.answer);
             return attempt;
         }
-        if Instant::now() + pause > deadline {
+        if Instant::now() + pause > until {
             return attempt;
         }
         tokio::time::sleep(pause).await;
@@ -90,9 +109,11 @@ async fn run_one(
 
 async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
     let address = |port: u16| targets.ports.get(&(probe.service.clone(), port));
-    let unreachable = |port: u16| Attempt {
-        passed: false,
-        answer: format!("port {port} of `{}` is not published", probe.service),
+    let unreachable = |port: u16| {
+        judge::failed(format!(
+            "port {port} of `{}` is not published",
+            probe.service
+        ))
     };
     match &probe.action {
         ProbeAction::Http(request, expect) => match address(request.port) {
@@ -119,12 +140,8 @@ async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
 }
 
 async fn command(session: &Session, probe: &Probe, words: &[String], targets: &Targets) -> Attempt {
-    let failed = |answer: String| Attempt {
-        passed: false,
-        answer,
-    };
     let Some(id) = targets.containers.get(&probe.service) else {
-        return failed(format!("`{}` has no container", probe.service));
+        return judge::failed(format!("`{}` has no container", probe.service));
     };
     let spec = ExecSpec {
         command: words.to_vec(),
@@ -137,6 +154,6 @@ async fn command(session: &Session, probe: &Probe, words: &[String], targets: &T
             &result.stdout_text(),
             &result.stderr_text(),
         ),
-        Err(error) => failed(error.to_string()),
+        Err(error) => judge::failed(error.to_string()),
     }
 }
