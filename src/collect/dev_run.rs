@@ -15,6 +15,8 @@ use crate::run::{RunError, Session, probe};
 pub struct DevSeen {
     /// The answers to the probes of the dev app, in their order.
     pub probes: Vec<Attempt>,
+    /// The second answers of those that only read.
+    pub again: Vec<Option<Attempt>>,
     /// Listening sockets of each service.
     pub listeners: Vec<Listener>,
     /// The variables of each service's container, `NAME=value`.
@@ -37,6 +39,7 @@ pub async fn run(
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
+    let again = probe::again(session, &dev.probes, &targets, &probes).await;
     let (listeners, environment) = tokio::join!(
         run.listeners(),
         inside::environment(session, run.containers())
@@ -45,6 +48,7 @@ pub async fn run(
     run.stop().await;
     Ok(DevSeen {
         probes,
+        again,
         listeners,
         environment,
         containers: run.containers().to_vec(),

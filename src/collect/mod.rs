@@ -127,28 +127,28 @@ fn probes(
     in_task: &[Attempt],
     compared: Option<&DevSeen>,
 ) -> Vec<ProbeSeen> {
-    let dev_probes: Vec<(&Probe, &Attempt)> = match compared {
-        Some(compared) => dev.probes.iter().zip(&compared.probes).collect(),
-        None => Vec::new(),
-    };
     let in_dev = |written: &Probe| {
-        let same = |(probe, _): &&(&Probe, &Attempt)| {
-            probe.name == written.name && probe.service == written.service
-        };
-        dev_probes
+        let compared = compared?;
+        let at = dev
+            .probes
             .iter()
-            .find(same)
-            .map(|(_, attempt)| (*attempt).clone())
+            .position(|probe| probe.name == written.name && probe.service == written.service)?;
+        let again = compared.again.get(at).cloned().flatten();
+        Some((compared.probes.get(at)?.clone(), again))
     };
     let all = prod.probes.iter().enumerate();
-    all.map(|(index, written)| ProbeSeen {
-        name: written.name.clone(),
-        service: written.service.clone(),
-        action: probe::describe(&written.action),
-        place: written.place.clone(),
-        inferred: written.inferred,
-        dev: in_dev(written),
-        prod: in_task.get(index).cloned(),
+    all.map(|(index, written)| {
+        let (dev, dev_again) = in_dev(written).unzip();
+        ProbeSeen {
+            name: written.name.clone(),
+            service: written.service.clone(),
+            action: probe::describe(&written.action),
+            place: written.place.clone(),
+            inferred: written.inferred,
+            dev,
+            dev_again: dev_again.flatten(),
+            prod: in_task.get(index).cloned(),
+        }
     })
     .collect()
 }

@@ -115,9 +115,7 @@ impl Repeat<'_> {
 /// Whether a probe can be repeated without changing anything, as far as its form tells.
 fn only_reads(probe: &Probe) -> bool {
     match &probe.action {
-        ProbeAction::Http(request, _) => {
-            matches!(&*request.method.to_ascii_uppercase(), "GET" | "HEAD")
-        }
+        ProbeAction::Http(request, _) => request.only_reads(),
         ProbeAction::Tcp { .. } | ProbeAction::Command(_) => true,
     }
 }

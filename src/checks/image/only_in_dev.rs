@@ -294,6 +294,7 @@ mod tests {
             place: Place::start_of("compose.yaml"),
             dev: None,
             inferred: false,
+            dev_again: None,
             prod: Some(Attempt {
                 answer: "status 500: API_KEY missing".to_owned(),
                 ..Attempt::default()

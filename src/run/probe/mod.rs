@@ -67,6 +67,27 @@ pub async fn run_all(
     attempts
 }
 
+/// Asks each of `probes` once more that only reads over HTTP and has `passed`; none for the others.
+pub async fn again(
+    session: &Session,
+    probes: &[Probe],
+    targets: &Targets,
+    passed: &[Attempt],
+) -> Vec<Option<Attempt>> {
+    let mut answers = Vec::new();
+    for (probe, first) in probes.iter().zip(passed) {
+        let reads = match &probe.action {
+            ProbeAction::Http(request, _) => request.only_reads(),
+            _ => false,
+        };
+        answers.push(match reads && first.passed && first.status.is_some() {
+            true => Some(once(session, probe, targets).await),
+            false => None,
+        });
+    }
+    answers
+}
+
 async fn run_one(
     session: &Session,
     probe: &Probe,
