@@ -82,6 +82,8 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    probe_differs: "P001-probe-differs",
+    probe_failed: "P002-probe-failed",
     file_not_found_at_run_time: "E005-file-not-found-at-run-time",
     state_lost_on_replacement: "E007-state-lost-on-replacement",
     start_order_race: "T008-start-order-race",
