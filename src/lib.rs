@@ -13,6 +13,7 @@
 //! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
 //! | [`init`] | a Dockerfile, Procfile or task definition to a first Compose file | `app`, `build`, `compose` |
 //! | [`scan`] | text to the service names it uses as network hosts | |
+//! | [`secrets`] | the path and content of a file to the kind of secret that it is | |
 //! | [`mask`] | passwords out of everything printed | |
 //! | [`wire`] | messages of the agent, the program of ours inside containers | |
 //! | [`labels`] | names and labels of what envsim makes | |
@@ -24,8 +25,8 @@
 //! | [`engine`] | the container engine, the only user of its client library | |
 //! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `wire` |
 //! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
-//! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
-//! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan` |
+//! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `wire` |
+//! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan`, `secrets` |
 //! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan` |
 //! | [`report`] | findings to text | `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
@@ -63,5 +64,6 @@ pub mod prod;
 pub mod report;
 pub mod run;
 pub mod scan;
+pub mod secrets;
 pub mod ui;
 pub mod wire;

@@ -37,7 +37,8 @@ pub use settings::{
     ThrottleDevice,
 };
 pub use task::{
-    Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request, TaskSize,
+    Architecture, Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request,
+    TaskSize,
 };
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
@@ -74,6 +75,9 @@ pub struct App {
     pub task: TaskSize,
     /// `x-envsim.launch_type`.
     pub launch_type: LaunchType,
+    /// `x-envsim.architecture`, as written.
+    #[serde(default)]
+    pub architecture: Option<At<Architecture>>,
     /// `x-envsim.probes`, then those of the services; inferred ones when none is written.
     pub probes: Vec<Probe>,
     /// `x-envsim.ignore`.

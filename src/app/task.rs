@@ -75,6 +75,39 @@ impl LaunchType {
     }
 }
 
+/// `x-envsim.architecture`: the processors that the tasks run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Architecture {
+    /// Intel and AMD; what a task definition without `runtimePlatform` means.
+    #[default]
+    #[serde(rename = "X86_64")]
+    X86_64,
+    /// Graviton.
+    #[serde(rename = "ARM64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Arm64];
+
+    /// The word as the ECS API has it (`runtimePlatform.cpuArchitecture`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "X86_64",
+            Self::Arm64 => "ARM64",
+        }
+    }
+
+    /// The word as images have it.
+    pub fn of_images(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
 /// `x-envsim.external` of a service: in production a managed service, reached under another name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct External {

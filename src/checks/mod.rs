@@ -2,12 +2,14 @@
 //!
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
+mod dev_servers;
 mod hosts;
 pub mod ignore;
 mod image;
 mod probes;
 mod registry;
 mod rule;
+mod signal_path;
 mod task;
 mod words;
 

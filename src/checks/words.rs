@@ -138,8 +138,8 @@ pub(crate) mod tests {
         let found = |task: &str| {
             let evidence = evidence(&format!(
                 "services:
-  a: {{image: a, ports: ['81:80']}}
-  b: {{image: b, ports: ['82:80'], x-envsim: {{task: {task}}}}}
+  a: {{image: 'a:1', ports: ['81:80']}}
+  b: {{image: 'b:1', ports: ['82:80'], x-envsim: {{task: {task}}}}}
 "
             ));
             crate::checks::run(&evidence).findings.len()

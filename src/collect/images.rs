@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use crate::app::{App, Service};
 use crate::event::Event;
 use crate::evidence::ImageSeen;
+use crate::mask::mask;
 use crate::run::image::{self, Image, Want};
 use crate::run::{RunError, Session};
 
@@ -66,6 +67,10 @@ pub fn show_generated(session: &Session, images: &IndexMap<String, Image>) {
 /// What is seen of the image of `service`.
 pub fn seen(service: &str, image: &Image) -> ImageSeen {
     let config = &image.info.config;
+    let words = |words: Option<&[String]>| -> Vec<String> {
+        let words = words.unwrap_or_default().iter();
+        words.map(|word| mask(word).into_owned()).collect()
+    };
     ImageSeen {
         service: service.to_owned(),
         reference: image.reference.clone(),
@@ -79,5 +84,14 @@ pub fn seen(service: &str, image: &Image) -> ImageSeen {
             .collect(),
         volumes: config.volumes.clone(),
         has_healthcheck: config.healthcheck.is_some(),
+        architecture: image.info.arch.clone(),
+        os: image.info.os.clone(),
+        repo_digests: image.info.repo_digests.clone(),
+        entrypoint: words(config.entrypoint.as_deref()),
+        cmd: words(config.cmd.as_deref()),
+        user: config.user.clone().unwrap_or_default(),
+        stop_signal: config.stop_signal.clone(),
+        healthcheck: words(config.healthcheck.as_ref().map(|check| &*check.test)),
+        layers: image.info.layers.len(),
     }
 }

@@ -1,18 +1,22 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod command;
 pub mod dev_run;
+mod dockerfiles;
 mod env_files;
 pub mod environment;
 pub mod files;
 pub mod images;
 mod inside;
+mod layers;
 mod listeners;
 pub mod missed;
 mod missed_path;
 pub mod missing;
 pub mod mounts;
 pub mod repeat;
+mod secrets;
 mod start_order;
 pub mod task_run;
 pub mod without_engine;
@@ -24,7 +28,7 @@ use crate::app::{App, Probe};
 use crate::evidence::{Attempt, Evidence, Kind, MissedFile, ProbeSeen, Side};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
-use crate::run::probe;
+use crate::run::{agent, probe};
 
 use dev_run::DevSeen;
 use environment::Recorder;
@@ -86,6 +90,21 @@ pub fn evidence(
         .iter()
         .map(|(service, image)| images::seen(service, image))
         .collect();
+    let sources = images.iter().map(|(name, image)| (name, &image.source));
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources);
+    let images = images
+        .iter()
+        .map(|(name, image)| (name, &image.source, Some(&image.info.config)));
+    evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
+    evidence.engine_architecture = agent::ARCH.to_owned();
+    evidence.secrets = seen.secrets.secrets;
+    if !seen.secrets.unread.is_empty() {
+        let reason = format!(
+            "not every image could be looked into: {}",
+            seen.secrets.unread.join("; ")
+        );
+        evidence.lacks(Kind::Layers, reason);
+    }
     evidence.task = Some(seen.task);
     match compared {
         Some(compared) => evidence.dev_listeners = Some(compared.listeners),

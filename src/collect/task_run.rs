@@ -1,10 +1,12 @@
 //! The run as ECS tasks: containers, probes, what became of them.
 
 use indexmap::IndexMap;
+use tokio::task::JoinSet;
 
 use super::files::{self, Files};
 use super::inside::{self, Inside};
 use super::repeat::{Further, Repeat};
+use super::secrets::{self, InLayers};
 use super::{images, mounts, start_order};
 use crate::app::App;
 use crate::evidence::{
@@ -44,6 +46,8 @@ pub struct TaskRun {
     pub replacement: Option<Replacement>,
     /// The tasks with single containers held back.
     pub delayed_starts: Vec<DelayedStart>,
+    /// Secrets in the images.
+    pub secrets: InLayers,
 }
 
 /// Runs the tasks of `apps.prod` with `images`, and `stand_ins` for what is external; then whatever
@@ -63,6 +67,13 @@ pub async fn run(
         .map(|(service, image)| (service.clone(), image.source.clone()))
         .collect();
     let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &sources));
+    // The layers are read while the containers run; what is left of it ends with the set.
+    let mut reading = JoinSet::new();
+    reading.spawn(secrets::of_images(
+        session.engine.clone(),
+        prod.clone(),
+        images.clone(),
+    ));
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -142,7 +153,16 @@ pub async fn run(
         }
     }
     mounts::join_logs(&mut compared, &task);
+    let secrets = tokio::select! {
+        read = reading.join_next() => match read {
+            Some(Ok(secrets)) => secrets,
+            Some(Err(error)) => unread(&error.to_string()),
+            None => InLayers::default(),
+        },
+        () = session.cancel.wait() => unread("the check was interrupted"),
+    };
     Ok(TaskRun {
+        secrets,
         task,
         notes,
         files,
@@ -202,6 +222,13 @@ fn start_order_note(suspects: &IndexMap<String, Vec<Dependent>>) -> String {
             held.join(", "),
             names[MOST_DELAYED..].join(", ")
         ),
+    }
+}
+
+fn unread(reason: &str) -> InLayers {
+    InLayers {
+        unread: vec![reason.to_owned()],
+        ..InLayers::default()
     }
 }
 

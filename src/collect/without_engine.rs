@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::files;
+use super::{command, dockerfiles, files, secrets};
 use crate::app::{App, Problem, Service};
 use crate::evidence::{Evidence, Kind};
 use crate::labels::{Labels, RunKind};
@@ -42,6 +42,10 @@ pub fn evidence(dev: App, prod: App) -> Result<Evidence, Problem> {
     let sources = sources(&prod)?;
     let files = files::look(&dev, &prod, &sources);
     let mut evidence = super::from_files(dev, prod, files);
+    evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources.iter());
+    evidence.secrets = secrets::of_files(&evidence.prod, sources.iter());
+    let images = sources.iter().map(|(name, source)| (name, source, None));
+    evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
     for kind in Kind::OF_A_RUN {
         evidence.lacks(*kind, "nothing was run (--static)");
     }

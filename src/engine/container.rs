@@ -40,6 +40,14 @@ struct StopConfig {
     stop_timeout: Option<u32>,
 }
 
+/// What `ps` shows of a container, a row of columns for each process.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Processes {
+    #[serde(default)]
+    processes: Vec<Vec<String>>,
+}
+
 impl Engine {
     /// Makes a container and connects its extra networks. When those fail, it is removed again.
     pub async fn create_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
@@ -221,6 +229,23 @@ impl Engine {
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// The command line of a running container's PID 1, as `ps` has it; none when it does not run.
+    pub async fn main_process(&self, id: &str) -> Result<Option<String>, EngineError> {
+        let doing = format!("looking at the processes of container `{}`", short(id));
+        let main = self.inspect(id).await?.map(|state| state.pid.to_string());
+        let path = format!(
+            "/containers/{}/top?ps_args={}",
+            percent(id),
+            percent("-eo pid,args")
+        );
+        let listed: Processes = self.get_json(&doing, &path).await?;
+        let row = listed
+            .processes
+            .into_iter()
+            .find(|row| row.first() == main.as_ref());
+        Ok(row.map(|row| row[1..].join(" ")))
     }
 
     /// Containers that carry all these labels; `all` includes those that do not run.

@@ -38,6 +38,8 @@ pub struct ImageInfo {
     pub size: u64,
     /// RFC 3339.
     pub created: Option<String>,
+    /// Digests of the unpacked layers, lowest first.
+    pub layers: Vec<String>,
     pub config: ImageConfig,
 }
 
@@ -221,6 +223,24 @@ impl Engine {
         Ok(loaded)
     }
 
+    /// Sends the archive that `docker save` writes of the image, piece by piece, until all of it is
+    /// sent or nobody takes it any more.
+    pub async fn save_image(
+        &self,
+        reference: &str,
+        to: tokio::sync::mpsc::Sender<bytes::Bytes>,
+    ) -> Result<(), EngineError> {
+        let doing = format!("reading the layers of image `{reference}`");
+        let mut archive = std::pin::pin!(self.docker.export_image(reference));
+        while let Some(piece) = archive.next().await {
+            let piece = piece.map_err(|e| from_bollard(&doing, e))?;
+            if to.send(piece).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives an image another name.
     pub async fn tag(&self, image: &str, new_name: &str) -> Result<(), EngineError> {
         let (repo, tag) = match new_name.rsplit_once(':') {
@@ -375,6 +395,10 @@ fn read_image(image: ImageInspect) -> ImageInfo {
         variant: some(image.variant),
         size: image.size.and_then(|s| s.try_into().ok()).unwrap_or(0),
         created,
+        layers: image
+            .root_fs
+            .and_then(|root| root.layers)
+            .unwrap_or_default(),
         config: ImageConfig {
             env: config.env.unwrap_or_default(),
             cmd: filled(config.cmd),

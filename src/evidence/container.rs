@@ -53,6 +53,26 @@ pub struct ContainerSeen {
     /// secrets.
     #[serde(default)]
     pub complaints: Vec<String>,
+    /// How it took the stop of the task; none when it had ended before.
+    #[serde(default)]
+    pub stop: Option<StopSeen>,
+}
+
+/// How a container took its stop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopSeen {
+    /// The signal it was sent: the image's STOPSIGNAL, else SIGTERM.
+    pub signal: String,
+    /// Time it was given, in seconds.
+    pub timeout_seconds: u64,
+    /// Time until it had exited.
+    pub milliseconds: u64,
+    /// Its exit code.
+    pub exit_code: i64,
+    /// It was still there when its time was up, and was killed.
+    pub killed: bool,
+    /// PID 1 as the process list has it, without secrets, for one that did not end soon.
+    pub main_process: Option<String>,
 }
 
 /// What became of a container.

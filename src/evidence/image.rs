@@ -19,6 +19,33 @@ pub struct ImageSeen {
     pub volumes: Vec<String>,
     /// Whether it has a HEALTHCHECK, which ECS ignores.
     pub has_healthcheck: bool,
+    /// `amd64`, `arm64`, …, as the engine says it.
+    #[serde(default)]
+    pub architecture: String,
+    /// `linux`.
+    #[serde(default)]
+    pub os: String,
+    /// Names with the digest that a registry knows it by: `redis@sha256:…`.
+    #[serde(default)]
+    pub repo_digests: Vec<String>,
+    /// ENTRYPOINT, without secrets.
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    /// CMD, without secrets.
+    #[serde(default)]
+    pub cmd: Vec<String>,
+    /// USER; empty for root.
+    #[serde(default)]
+    pub user: String,
+    /// STOPSIGNAL; none for SIGTERM.
+    #[serde(default)]
+    pub stop_signal: Option<String>,
+    /// Test of the HEALTHCHECK, without secrets: `CMD-SHELL`, `curl …`.
+    #[serde(default)]
+    pub healthcheck: Vec<String>,
+    /// Number of layers.
+    #[serde(default)]
+    pub layers: usize,
 }
 
 /// How an image came to be.

@@ -2,7 +2,9 @@
 
 mod again;
 mod change;
+mod command;
 mod container;
+mod dockerfile;
 mod env_file;
 mod environment;
 mod file;
@@ -10,6 +12,7 @@ mod image;
 mod missed;
 mod network;
 mod probe;
+mod secret;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +20,9 @@ use crate::app::App;
 
 pub use again::{AnsweredAgain, DelayedStart, Dependent, Replacement, TaskName, WrittenPath};
 pub use change::{Change, ChangeKind};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, TaskSeen};
+pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
+pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
+pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use environment::{EnvironmentSeen, Side, VariableFrom};
 pub use file::{HostInFile, MissingFile, MountSeen};
@@ -25,6 +30,7 @@ pub use image::{ImageOrigin, ImageSeen};
 pub use missed::MissedFile;
 pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
 pub use probe::{Attempt, ProbeSeen};
+pub use secret::{Carrier, SecretSeen};
 
 /// Everything that one `prod-check` saw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +41,18 @@ pub struct Evidence {
     pub prod: App,
     /// The image of each service of the task.
     pub images: Vec<ImageSeen>,
+    /// The Dockerfile of each service that has a build.
+    #[serde(default)]
+    pub dockerfiles: Vec<DockerfileSeen>,
+    /// What each service runs, where it is known.
+    #[serde(default)]
+    pub commands: Vec<CommandSeen>,
+    /// Secrets in the images that the project builds.
+    #[serde(default)]
+    pub secrets: Vec<SecretSeen>,
+    /// The architecture that the engine runs by itself: `amd64`, `arm64`; empty without an engine.
+    #[serde(default)]
+    pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
     /// The bind mounts of the dev run and what the images have in their place.
@@ -91,6 +109,10 @@ pub enum Kind {
     StartOrder,
     /// Files of the images.
     Files,
+    /// The images themselves.
+    Images,
+    /// The layers of the images that the project builds.
+    Layers,
 }
 
 /// Evidence that is not there.
@@ -110,6 +132,8 @@ impl Kind {
         Self::Listeners,
         Self::StartOrder,
         Self::DevRun,
+        Self::Images,
+        Self::Layers,
     ];
 }
 
@@ -120,6 +144,10 @@ impl Evidence {
             dev,
             prod,
             images: Vec::new(),
+            dockerfiles: Vec::new(),
+            commands: Vec::new(),
+            secrets: Vec::new(),
+            engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),

@@ -14,7 +14,8 @@ use super::translate;
 use crate::app::App;
 use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
-use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, TaskSeen};
+use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, StopSeen, TaskSeen};
+use crate::mask::mask;
 use crate::plan::start::{self, State};
 use crate::run::address::free_range;
 use crate::run::image::Image;
@@ -63,6 +64,8 @@ pub struct Task<'a> {
     containers: Vec<(String, String)>,
     supervisor: Supervisor,
     limits: String,
+    /// STOPSIGNAL of each service's image that has one.
+    signals: HashMap<String, String>,
 }
 
 impl<'a> Task<'a> {
@@ -135,7 +138,14 @@ impl<'a> Task<'a> {
         let shown = containers.iter().filter(|_| show_logs);
         let shown = shown.map(|(name, _)| name.clone()).collect();
         let supervisor = Supervisor::new(session, events, &containers, shown);
+        let signals = images
+            .iter()
+            .filter_map(|(name, image)| {
+                Some((name.clone(), image.info.config.stop_signal.clone()?))
+            })
+            .collect();
         Ok(Self {
+            signals,
             session: session.clone(),
             app,
             plan,
@@ -285,7 +295,7 @@ impl<'a> Task<'a> {
         // One container of the task has ended and the task with it: the others are stopped, and an
         // exit that comes of it is none of their own doing.
         self.supervisor.hush();
-        stop::stop_all(&self.session, self.app, &running, |name| {
+        let stopped = stop::stop_all(&self.session, self.app, &running, |name| {
             let service = self.app.services.get(name);
             stop::Manner {
                 timeout: service.map_or(stop::ECS_STOP_TIMEOUT, plan::stop_timeout),
@@ -294,11 +304,10 @@ impl<'a> Task<'a> {
             }
         })
         .await;
-        let looking_back = join_all(
-            self.containers
-                .iter()
-                .map(|(name, id)| self.look_back(name, id, &states)),
-        );
+        let looking_back = join_all(self.containers.iter().map(|(name, id)| {
+            let stop = stopped.iter().find(|stop| stop.service == *name);
+            self.look_back(name, id, &states, stop)
+        }));
         let counting = async {
             // The holder writes the exact counts when it is stopped.
             self.session.engine.stop(&self.holder.id, 5, None).await?;
@@ -316,7 +325,13 @@ impl<'a> Task<'a> {
         })
     }
 
-    async fn look_back(&self, name: &str, id: &str, states: &States) -> ContainerSeen {
+    async fn look_back(
+        &self,
+        name: &str,
+        id: &str,
+        states: &States,
+        stop: Option<&stop::Stopped>,
+    ) -> ContainerSeen {
         let log = logs::read_back(&self.session, id, KEPT_LINES).await;
         let end = match states.get(name) {
             Some(State::Exited { code }) => {
@@ -360,7 +375,33 @@ impl<'a> Task<'a> {
             ),
             last_lines: log.last,
             complaints: log.complaints,
+            stop: match stop {
+                Some(stop) => self.stop_seen(id, stop).await,
+                None => None,
+            },
         }
+    }
+
+    /// How a container took its stop; none when it was cut short, or when the engine does not tell.
+    async fn stop_seen(&self, id: &str, stop: &stop::Stopped) -> Option<StopSeen> {
+        /// 128 + SIGKILL.
+        const KILLED: i64 = 137;
+        if self.session.cancel.at_once() {
+            return None;
+        }
+        let state = self.session.engine.inspect(id).await.ok().flatten()?;
+        let signal = self.signals.get(&stop.service).cloned();
+        Some(StopSeen {
+            signal: signal.unwrap_or_else(|| "SIGTERM".to_owned()),
+            timeout_seconds: stop.timeout.as_secs(),
+            milliseconds: stop.took.as_millis() as u64,
+            exit_code: state.exit_code,
+            killed: state.exit_code == KILLED && stop.took >= stop.timeout && !state.oom_killed,
+            main_process: stop
+                .main_process
+                .as_deref()
+                .map(|line| mask(line).into_owned()),
+        })
     }
 
     async fn lookups(&self) -> Result<Vec<Lookup>, RunError> {

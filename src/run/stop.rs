@@ -1,6 +1,6 @@
 //! Stops containers in reverse order: the signal, a time to end, then SIGKILL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -27,14 +27,29 @@ pub struct Manner {
     pub signal: Option<String>,
 }
 
+/// How a container took its stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The service.
+    pub service: String,
+    /// Time it was given.
+    pub timeout: Duration,
+    /// Time until the engine said that it had ended.
+    pub took: Duration,
+    /// PID 1, when it did not end soon.
+    pub main_process: Option<String>,
+}
+
 /// Stops `containers` (service and id), each after all that depend on it and in its own `manner`; a
-/// second Ctrl-C kills what is left at once.
+/// second Ctrl-C kills what is left at once. Tells of those that could be stopped, in the order in
+/// which they ended.
 pub async fn stop_all(
     session: &Session,
     app: &App,
     containers: &[(String, String)],
     manner: impl Fn(&str) -> Manner,
-) {
+) -> Vec<Stopped> {
+    let mut stopped = Vec::new();
     let mut left: Vec<String> = containers
         .iter()
         .map(|(service, _)| service.clone())
@@ -50,7 +65,6 @@ pub async fn stop_all(
             let id = containers.iter().find(|(service, _)| *service == name);
             let id = id.map(|(_, id)| id.clone()).unwrap_or_default();
             let Manner { timeout, signal } = manner(&name);
-            let seconds = timeout.as_secs() as u32;
             asked.push(name.clone());
             stopping.push(async move {
                 if let Some(service) = app.services.get(&name)
@@ -58,36 +72,69 @@ pub async fn stop_all(
                 {
                     session.emit(Event::Warning(format!("{name}: {reason}")));
                 }
-                let mut stop = std::pin::pin!(stop_one(session, &id, seconds, signal.as_deref()));
-                let result = match tokio::time::timeout(PATIENCE, &mut stop).await {
-                    Ok(result) => result,
-                    Err(_) => {
-                        session.emit(Event::Container {
-                            run: session.labels.run,
-                            service: name.clone(),
-                            change: Change::Stopping(timeout),
-                        });
-                        stop.await
-                    }
+                let began = Instant::now();
+                let (result, main_process) =
+                    watched(session, &name, &id, (timeout, signal.as_deref())).await;
+                let took = began.elapsed();
+                let one = Stopped {
+                    service: name,
+                    timeout,
+                    took,
+                    main_process,
                 };
-                (name, result)
+                (one, result)
             });
         }
-        let Some((name, result)) = stopping.next().await else {
-            return;
+        let Some((one, result)) = stopping.next().await else {
+            return stopped;
         };
+        let name = one.service.clone();
         match result {
-            Ok(()) => session.emit(Event::Container {
-                run: session.labels.run,
-                service: name.clone(),
-                change: Change::Stopped,
-            }),
+            Ok(()) => {
+                session.emit(Event::Container {
+                    run: session.labels.run,
+                    service: name.clone(),
+                    change: Change::Stopped,
+                });
+                stopped.push(one);
+            }
             Err(error) => session.emit(Event::Warning(format!(
                 "`{name}` could not be stopped: {error}"
             ))),
         }
         left.retain(|other| *other != name);
     }
+}
+
+/// Stops one container, looks at its PID 1 when it does not end soon, and tells the user what is
+/// waited for.
+async fn watched(
+    session: &Session,
+    name: &str,
+    id: &str,
+    (timeout, signal): (Duration, Option<&str>),
+) -> (Result<(), EngineError>, Option<String>) {
+    let seconds = timeout.as_secs() as u32;
+    let mut stop = std::pin::pin!(stop_one(session, id, seconds, signal));
+    let soon = PATIENCE.min(timeout / 2);
+    if let Ok(result) = tokio::time::timeout(soon, &mut stop).await {
+        return (result, None);
+    }
+    let looking = session.engine.main_process(id);
+    let (rest, main_process) = tokio::join!(
+        tokio::time::timeout(PATIENCE.saturating_sub(soon), &mut stop),
+        looking
+    );
+    let main_process = main_process.ok().flatten();
+    if let Ok(result) = rest {
+        return (result, main_process);
+    }
+    session.emit(Event::Container {
+        run: session.labels.run,
+        service: name.to_owned(),
+        change: Change::Stopping(timeout),
+    });
+    (stop.await, main_process)
 }
 
 async fn stop_one(

@@ -13,6 +13,7 @@ mod dev_watch;
 mod examples;
 mod fix;
 mod image;
+mod in_images;
 mod init;
 mod model;
 mod no_engine;

@@ -89,7 +89,12 @@ scenarios! {
     start_order_race: "T008-start-order-race",
     environment_missing: "E006-environment-missing",
     loopback_only_listener: "H005-loopback-only-listener",
+    secret_in_image: "E008-secret-in-image",
+    dev_server_in_prod: "E009-dev-server-in-prod",
+    mutable_tag: "E010-mutable-tag",
+    wrong_architecture: "E011-wrong-architecture",
     port_clash: "T001-port-clash",
+    ignores_stop_signal: "T006-ignores-stop-signal",
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
         volumes: resources(&normal, "volumes", cx),
         task: TaskSize::default(),
         launch_type: LaunchType::default(),
+        architecture: None,
         probes: Vec::new(),
         ignore: Vec::new(),
         elsewhere: IndexMap::new(),

@@ -42,7 +42,14 @@ const SERVICE_KEYS: &[&str] = &[
     "prod",
 ];
 const PROD_KEYS: &[&str] = &["environment", "command", "image", "target"];
-const PROJECT_KEYS: &[&str] = &["cpu", "memory", "launch_type", "probes", "ignore"];
+const PROJECT_KEYS: &[&str] = &[
+    "cpu",
+    "memory",
+    "launch_type",
+    "architecture",
+    "probes",
+    "ignore",
+];
 /// Keys of a service that say something about its container in production.
 const OF_THE_CONTAINER: &[&str] = &["task", "essential", "cpu", "memory", "prod"];
 
@@ -158,6 +165,7 @@ pub fn of_project(project: &Project, app: &mut App, mode: Mode, cx: &mut Context
             "cpu" => cpu = number(value, "`cpu`", cx),
             "memory" => memory = number(value, "`memory`", cx),
             "launch_type" => app.launch_type = task::launch_type(value, cx),
+            "architecture" => app.architecture = task::architecture(value, cx),
             "probes" => {
                 for item in cx.items(value, "`probes`") {
                     app.probes.extend(probe::read(item, None, project, app, cx));

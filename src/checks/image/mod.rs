@@ -1,7 +1,11 @@
 //! What the image is and lacks.
 
+pub mod dev_server_in_prod;
 pub mod environment_missing;
 pub mod file_not_found_at_run_time;
 pub mod missing_from_image;
+pub mod mutable_tag;
 mod only_in_dev;
+pub mod secret_in_image;
 pub mod state_lost_on_replacement;
+pub mod wrong_architecture;

@@ -250,6 +250,7 @@ mod tests {
                 unhealthy: false,
                 last_lines: Vec::new(),
                 complaints: vec![line.to_owned()],
+                stop: None,
             }],
             ..TaskSeen::default()
         })

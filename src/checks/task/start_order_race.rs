@@ -146,6 +146,7 @@ mod tests {
             unhealthy,
             last_lines: vec!["connection refused".to_owned()],
             complaints: Vec::new(),
+            stop: None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! `ContainerDefinition` (botocore `data/ecs/2014-11-13/service-2.json`).
 
 use crate::app::read::{Context, Node};
-use crate::app::{App, At, Condition, LaunchType, Service, TaskSize};
+use crate::app::{App, Architecture, At, Condition, LaunchType, Service, TaskSize};
 use crate::compose::nearest;
 
 /// `family`: "Up to 255 letters (both uppercase and lowercase letters), numbers, underscores, and
@@ -64,6 +64,37 @@ pub fn launch_type(node: &Node, cx: &mut Context) -> LaunchType {
         });
         LaunchType::default()
     })
+}
+
+/// `architecture`, as the ECS API writes `cpuArchitecture`.
+pub fn architecture(node: &Node, cx: &mut Context) -> Option<At<Architecture>> {
+    let names = Architecture::ALL.map(Architecture::as_str);
+    let text = match node.text() {
+        Some(text) if !node.is_null() => text,
+        _ => {
+            let wanted = format!("one of {}", names.join(", "));
+            cx.wrong(node, "`architecture`", &wanted);
+            return None;
+        }
+    };
+    let known = Architecture::ALL
+        .into_iter()
+        .find(|one| one.as_str() == text);
+    let Some(value) = known else {
+        let message = format!("`{text}` is not an architecture of ECS");
+        let meant = match &*text.to_lowercase() {
+            "amd64" | "x86_64" | "x86-64" | "x64" => Some("X86_64"),
+            "arm64" | "aarch64" | "graviton" => Some("ARM64"),
+            _ => None,
+        };
+        cx.error(&node.place, message).help = Some(match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("one of {}", names.join(", ")),
+        });
+        return None;
+    };
+    let place = node.place.clone();
+    Some(At { value, place })
 }
 
 /// `memory` of a container.

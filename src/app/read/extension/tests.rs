@@ -104,6 +104,24 @@ fn a_slip_in_a_key_is_told_with_the_key_that_was_meant() {
 }
 
 #[test]
+fn an_architecture_is_written_as_aws_writes_it() {
+    let app = app_for(
+        "x-envsim: {architecture: ARM64}\nservices: {web: {image: web}}\n",
+        Mode::Prod,
+    );
+    let written = app.architecture.expect("an architecture");
+    assert_eq!((written.value.as_str(), written.place.line), ("ARM64", 1));
+    assert_eq!(
+        top("architecture: amd64"),
+        "1:26 error: `amd64` is not an architecture of ECS (did you mean `X86_64`?)"
+    );
+    assert_eq!(
+        top("architecture: riscv64"),
+        "1:26 error: `riscv64` is not an architecture of ECS (one of X86_64, ARM64)"
+    );
+}
+
+#[test]
 fn a_launch_type_is_written_as_aws_writes_it() {
     assert_eq!(
         top("launch_type: fargate"),
