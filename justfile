@@ -19,9 +19,9 @@ check:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
 
-# Feeds the Compose reader with mutated files: config, interpolate or env_file. Needs nightly and cargo-fuzz.
+# Feeds a reader with mutated input: config, interpolate, env_file or dns. Needs cargo-fuzz.
 fuzz target='config' seconds='300':
-    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
+    RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
 
 # Writes the pages of the rules, docs/rules, from the rules.
 rules:
@@ -32,6 +32,10 @@ rules:
 # Compares envsim with Docker Compose and with a script of plain docker commands.
 bench *arguments:
     ./scripts/bench {{arguments}}
+
+# Scores the rules on a corpus of labelled apps laid out in DIR; more arguments go to the scorer.
+corpus dir *arguments:
+    ./scripts/corpus {{dir}} {{arguments}}
 
 # Builds the documentation of the source code.
 docs:

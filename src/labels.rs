@@ -5,7 +5,7 @@
 //! | `envsim.project` | the Compose project |
 //! | `envsim.mode` | `dev`, `prod-check` or `compare` (the dev run beside a prod-check) |
 //! | `envsim.service` | the service, on containers and images |
-//! | `envsim.role` | `service`, `pre-start`, `holder`, `stand-in`, `forward`, `listeners`, `network`, `volume`, `image`, `agent` |
+//! | `envsim.role` | `service`, `pre-start`, `holder`, `stand-in`, `forward`, `listeners`, `network`, `volume`, `image`, `look`, `agent` |
 //! | `envsim.task` | the task's id, on everything of one task |
 //! | `envsim.volume` | the key in the Compose file, on named volumes of the dev run |
 //! | `envsim.depends_on` | the services that a container of the dev run depends on, with commas between, so that it can be stopped in order without the files |

@@ -21,8 +21,13 @@ pub enum Event {
     /// How many files a process of a container may have open at most, as this engine starts it.
     Files { most: u64 },
     /// A DNS question, with how often it was asked so far. Not every repeat is reported: the last
-    /// event for a question carries its number, and the totals are exact after `Stopped`.
-    Lookup { question: Question, count: u64 },
+    /// event for a question carries its number, and the totals are exact after `Stopped`. `first` is
+    /// when it was asked first, in milliseconds since 1970; older agents do not tell.
+    Lookup {
+        question: Question,
+        count: u64,
+        first: Option<u64>,
+    },
     /// A TCP socket in state LISTEN. `address` is in text form; an IPv4 address on an IPv6 socket
     /// is written as IPv4. `dual`: it is for every IPv6 address and takes IPv4 connections too.
     /// `owner` is the id of the container that has it open, where that can be told.
@@ -160,8 +165,12 @@ impl Event {
                     .field("detail", detail)
                     .0
             }
+            Self::Lookup {
+                question,
+                count,
+                first,
+            } => encode_lookup(question, *count, *first),
             Self::Files { most } => Line::new("files").field("most", &most.to_string()).0,
-            Self::Lookup { question, count } => encode_lookup(question, *count),
             Self::Listener {
                 address,
                 port,
@@ -219,7 +228,7 @@ impl Event {
     }
 }
 
-fn encode_lookup(question: &Question, count: u64) -> String {
+fn encode_lookup(question: &Question, count: u64, first: Option<u64>) -> String {
     let mut line = Line::new("lookup")
         .field("name", &question.name)
         .field("type", &question.record_type.to_string())
@@ -228,6 +237,9 @@ fn encode_lookup(question: &Question, count: u64) -> String {
         .field("count", &count.to_string());
     if let Some(asker) = &question.asker {
         line = line.field("asker", asker);
+    }
+    if let Some(first) = first {
+        line = line.field("first", &first.to_string());
     }
     line.0
 }
@@ -243,6 +255,7 @@ fn decode_lookup(fields: &Fields<'_>) -> Option<Event> {
     Some(Event::Lookup {
         question,
         count: fields.parse("count")?,
+        first: fields.parse("first"),
     })
 }
 
@@ -355,14 +368,17 @@ mod tests {
             Event::Lookup {
                 question: question("mongodb", None),
                 count: 1,
+                first: Some(1_764_000_000_123),
             },
             Event::Lookup {
                 question: question("odd name\\.%41=\\000", Some("web app")),
                 count: u64::MAX,
+                first: None,
             },
             Event::Lookup {
                 question: question("", Some("")),
                 count: 0,
+                first: Some(0),
             },
         ];
         for outcome in Outcome::ALL {
@@ -374,7 +390,11 @@ mod tests {
                         transport,
                         ..question("db", Some("web"))
                     };
-                    events.push(Event::Lookup { question, count: 8 });
+                    events.push(Event::Lookup {
+                        question,
+                        count: 8,
+                        first: None,
+                    });
                 }
             }
         }

@@ -344,9 +344,41 @@ fn pairs() -> BoxedStrategy<Value> {
 }
 
 /// A service of keys whose rule is associative. `logging` is not: options of another driver than
-/// the one before are dropped, those without a driver are merged with either.
+/// the one before are dropped, those without a driver are merged with either. Nor are `!reset` and
+/// `!override`: what they took away of the files before is not in what the two last files make.
 fn service() -> BoxedStrategy<Value> {
     some(vec![
+        (
+            "entrypoint",
+            prop_oneof![one_of(&["sh -c"]), list(&["x", "y"])].boxed(),
+        ),
+        ("sysctls", pairs()),
+        ("cap_drop", list(&["ALL", "NET_RAW"])),
+        ("dns_search", list(&["one.example", "two.example"])),
+        (
+            "security_opt",
+            list(&["no-new-privileges:true", "label:disable"]),
+        ),
+        (
+            "devices",
+            list(&["/dev/null", "/dev/zero:/dev/null:r", "/dev/full:/dev/full"]),
+        ),
+        (
+            "secrets",
+            prop_oneof![
+                list(&["s", "t"]),
+                Just(json!([{"source": "s", "target": "/s"}]))
+            ]
+            .boxed(),
+        ),
+        (
+            "configs",
+            prop_oneof![
+                list(&["c"]),
+                Just(json!([{"source": "c", "target": "/etc/c"}]))
+            ]
+            .boxed(),
+        ),
         (
             "image",
             one_of(&["debian", "nginx:1.27", "redis@sha256:0123"]),
@@ -383,7 +415,7 @@ fn service() -> BoxedStrategy<Value> {
         (
             "depends_on",
             prop_oneof![
-                list(&["db", "web"]),
+                list(&["db", "cache"]),
                 Just(json!({"db": {"condition": "service_healthy"}}))
             ]
             .boxed(),
@@ -450,6 +482,7 @@ fn document() -> BoxedStrategy<Value> {
         ])
     };
     let volume = || some(vec![("driver", one_of(&["local"])), ("labels", pairs())]);
+    let file = || some(vec![("file", one_of(&["./one", "/two"]))]);
     some(vec![
         (
             "services",
@@ -460,7 +493,39 @@ fn document() -> BoxedStrategy<Value> {
             some(vec![("front", network()), ("back", network())]),
         ),
         ("volumes", some(vec![("v", volume()), ("w", volume())])),
+        ("secrets", some(vec![("s", file()), ("t", file())])),
+        ("configs", some(vec![("c", file())])),
     ])
+}
+
+/// The document with all that its services name, and an image for each.
+fn complete(mut document: Value) -> Value {
+    for (section, names, default) in [
+        ("services", &["web", "db", "cache"][..], json!({})),
+        ("networks", &["front", "back"], json!({})),
+        ("volumes", &["v", "w"], json!({})),
+        ("secrets", &["s", "t"], json!({"file": "./secret"})),
+        ("configs", &["c"], json!({"file": "./config"})),
+    ] {
+        for name in names {
+            let entry = &mut document[section][name];
+            if entry.as_object().is_none_or(serde_json::Map::is_empty) {
+                *entry = default.clone();
+            }
+        }
+    }
+    // A circle is refused: only one of the services waits for others.
+    for name in ["db", "cache"] {
+        let service = document["services"][name].as_object_mut();
+        service.expect("a service").shift_remove("depends_on");
+    }
+    for name in ["web", "db", "cache"] {
+        let image = &mut document["services"][name]["image"];
+        if image.is_null() {
+            *image = json!("debian");
+        }
+    }
+    document
 }
 
 /// Reads the files one over the other and no more: nothing is added, checked or left out.
@@ -569,8 +634,16 @@ proptest! {
 
     #[test]
     fn a_generated_project_that_was_printed_reads_the_same_again(document in document()) {
-        let disk = Memory::default().with("compose.yaml", document.to_string().replace('$', "$$"));
-        let options = Options { working_directory: Memory::DIRECTORY.into(), ..Options::default() };
+        let text = complete(document).to_string().replace('$', "$$");
+        let disk = Memory::default().with("compose.yaml", text);
+        let options = Options {
+            working_directory: Memory::DIRECTORY.into(),
+            profiles: vec!["*".to_owned()],
+            ..Options::default()
+        };
+        // What cannot be read proves nothing: such a case does not count, and too many fail.
+        let loaded = load_app(&options, &disk, Mode::Dev);
+        prop_assume!(loaded.is_ok(), "{}", told(&loaded.err().unwrap_or_default()));
         for form in [Form::Yaml, Form::Json] {
             prop_assert_eq!(difference(&options, &disk, form), None);
         }
@@ -579,7 +652,9 @@ proptest! {
     #[test]
     fn three_files_are_merged_alike_however_they_are_grouped(files in [document(), document(), document()]) {
         let [a, b, c] = &files.map(|file| file.to_string().replace('$', "$$"));
-        let Ok((_, all)) = merged(&[a, b, c]) else { return Ok(()) };
+        let all = merged(&[a, b, c]);
+        prop_assume!(all.is_ok(), "{}", all.unwrap_err());
+        let (_, all) = all.map_err(TestCaseError::fail)?;
         if let Ok((first, _)) = merged(&[a, b]) {
             let grouped = merged(&[&first, c]).map_err(TestCaseError::fail)?.1;
             prop_assert_eq!(unlike("", &all, &grouped), None, "(a b) c");

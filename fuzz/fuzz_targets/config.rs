@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use envsim::app::{Mode, load::load};
+use envsim::app::{Mode, read};
 use envsim::compose::disk::Disk;
-use envsim::compose::{self, Options, normal};
+use envsim::compose::{self, Options, normal, write};
 use libfuzzer_sys::fuzz_target;
 
 /// The directory of the project.
@@ -61,15 +61,15 @@ fuzz_target!(|input: &str| {
         ..Options::default()
     };
     match compose::load(&options, &files) {
-        Ok((project, cx)) => {
+        Ok((project, mut cx)) => {
             let _ = normal::normal(&project.document).to_string();
-            let _ = normal::normal_yaml(&project.document).to_string();
+            let _ = write::yaml(&normal::normal_yaml(&project.document));
+            let _ = read::app(&project, Mode::Prod, &mut cx);
             render(&cx.problems);
         }
         Err(problems) => render(&problems),
     }
     let _ = compose::project_variables(&options, &files);
-    let _ = load(&options, &files, Mode::Prod);
 });
 
 fn render(problems: &compose::Problems) {

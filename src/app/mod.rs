@@ -18,6 +18,7 @@ pub mod testing;
 mod volume;
 mod watch;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -30,7 +31,7 @@ pub use file::{FileKind, FileMount, FileSource, Hidden};
 pub use health::HealthCheck;
 pub use port::{Port, Protocol};
 pub use service::{
-    Condition, Dependency, Hook, NetworkAttachment, NetworkMode, Replica, Service, Ulimit,
+    Condition, Dependency, Hook, Link, NetworkAttachment, NetworkMode, Replica, Service, Ulimit,
 };
 pub use settings::{
     Blkio, Deploy, Device, DeviceRequest, Logging, Resource, RestartPolicy, Settings,
@@ -156,14 +157,16 @@ pub struct Volume {
 
 impl App {
     /// Every name by which a service can be reached on the Docker networks of the dev run, with the
-    /// service that answers: service names, aliases, `container_name` and `hostname`.
+    /// service that answers: service names, aliases, `container_name`, `hostname` and `links`.
     ///
     /// None of them resolves inside an ECS task.
     pub fn host_names(&self) -> Vec<(String, String)> {
-        let mut names: Vec<(String, String)> = Vec::new();
+        let mut names: IndexMap<String, String> = IndexMap::new();
+        // Of several services with one name the first answers.
         let mut add = |name: &str, service: &str| {
-            if !name.is_empty() && !names.iter().any(|(known, _)| known == name) {
-                names.push((name.to_owned(), service.to_owned()));
+            if !name.is_empty() {
+                let known = names.entry(name.to_owned());
+                known.or_insert_with(|| service.to_owned());
             }
         };
         for service in self.services.values() {
@@ -176,8 +179,11 @@ impl App {
             for alias in service.networks.iter().flat_map(|network| &network.aliases) {
                 add(alias, &service.name);
             }
+            for link in &service.links {
+                add(&link.alias, &link.service);
+            }
         }
-        names
+        names.into_iter().collect()
     }
 
     /// The task that `service` belongs to in production.
@@ -233,7 +239,7 @@ impl App {
 
     /// Drops the dependencies on services that are not there.
     fn forget_dependencies(&mut self) {
-        let names: Vec<String> = self.services.keys().cloned().collect();
+        let names: HashSet<String> = self.services.keys().cloned().collect();
         for service in self.services.values_mut() {
             service
                 .depends_on

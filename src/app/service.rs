@@ -57,8 +57,14 @@ pub struct Service {
     pub hostname: Option<At<String>>,
     /// `labels`.
     pub labels: IndexMap<String, String>,
+    /// Where the values of `labels` stand.
+    #[serde(default)]
+    pub label_places: IndexMap<String, Place>,
     /// `extra_hosts`, as `host:ip`.
     pub extra_hosts: Vec<At<String>>,
+    /// `links`: the service, and the name it is reached by.
+    #[serde(default)]
+    pub links: Vec<Link>,
     /// `dns`.
     pub dns: Vec<String>,
     /// `restart`, as written.
@@ -101,6 +107,9 @@ pub struct Service {
     pub watch: Vec<WatchRule>,
     /// Env files; their variables are in [`Self::environment`].
     pub env_files: Vec<At<PathBuf>>,
+    /// Those that have to be there and are not; only a check of the files alone goes on without them.
+    #[serde(default)]
+    pub missing_env_files: Vec<At<PathBuf>>,
     /// Configs and secrets, as files.
     pub files: Vec<FileMount>,
     /// Run in a container of their own before the service starts.
@@ -136,6 +145,15 @@ pub struct Replica {
     pub of: String,
     /// From 2: the first is the service itself.
     pub number: u32,
+}
+
+/// One entry of `links`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The service that is reached.
+    pub service: String,
+    /// The name it is reached by, beside its own.
+    pub alias: At<String>,
 }
 
 /// One entry of `depends_on`.

@@ -7,7 +7,7 @@ pub mod archive;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -116,6 +116,13 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Conte
     }
 }
 
+impl Entry {
+    /// Where it is on disk.
+    pub fn disk(&self) -> &Path {
+        &self.disk
+    }
+}
+
 impl Listing {
     /// Adds all of `other` below the directory `name`.
     pub fn nest(&mut self, name: &str, other: Listing) {
@@ -149,6 +156,31 @@ impl Listing {
     }
 }
 
+/// More than this is no Dockerfile and no ignore file, in bytes; real ones have some kilobytes.
+const LARGEST_INSTRUCTIONS: u64 = 4 << 20;
+
+/// Reads a Dockerfile or an ignore file. A pipe or a device is never opened: that could wait for ever.
+///
+/// # Errors
+/// A file that cannot be read, is no regular file, or is too large to be what it is taken for.
+pub fn read_instructions(path: &Path) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if found.len() > LARGEST_INSTRUCTIONS {
+        let length = found.len();
+        return Err(io::Error::other(format!(
+            "it has {length} bytes; the limit is {LARGEST_INSTRUCTIONS}"
+        )));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(LARGEST_INSTRUCTIONS)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile, else `.dockerignore` in the context,
 /// else one that ignores nothing. The first replaces the second; they are not merged.
 ///
@@ -161,7 +193,7 @@ pub fn find_ignore(context: &Path, dockerfile: Option<&Path>) -> Result<Ignore, 
         PathBuf::from(name)
     });
     for path in beside.into_iter().chain([context.join(".dockerignore")]) {
-        match fs::read(&path) {
+        match read_instructions(&path) {
             Ok(text) => {
                 let name = path
                     .strip_prefix(context)
@@ -477,7 +509,7 @@ impl Walk {
 /// The ignore file a mounted directory has itself.
 fn own_ignore(source: &Path, name: &str) -> Result<Ignore, ContextError> {
     let path = source.join(".dockerignore");
-    match fs::read(&path) {
+    match read_instructions(&path) {
         Ok(text) => Ok(Ignore::parse(text, &paths::join(name, ".dockerignore"))?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Ignore::default()),
         Err(error) => Err(io_error("read", &path)(error)),

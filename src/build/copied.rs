@@ -370,6 +370,19 @@ impl Copies {
             .map(|&at| &self.files[at])
     }
 
+    /// Whether a copy put anything at or below an absolute path of a stage.
+    pub(crate) fn stage_has(&self, stage: usize, path: &str) -> bool {
+        let path = paths::clean(path);
+        let mut all = self.files.iter().chain(&self.unbuilt);
+        all.any(|copied| copied.stage == stage && paths::within(&copied.target, &path).is_some())
+    }
+
+    /// The absolute paths of the image that hold a context file, with that file.
+    pub fn image(&self) -> impl Iterator<Item = (&str, &Copied)> {
+        let image = self.image.iter();
+        image.map(|(path, &at)| (path.as_str(), &self.files[at]))
+    }
+
     /// Every absolute path of the image that holds this context file.
     pub fn places(&self, source: &str) -> Vec<&str> {
         let places = self

@@ -226,7 +226,8 @@ pub fn generate(request: &Request<'_>) -> Generated {
     generated
 }
 
-fn skip_reason(mount: &BindMount, project: &str) -> Option<SkipReason> {
+/// Why a mount is nothing that an image could carry. `project` is the cleaned project directory.
+pub fn skip_reason(mount: &BindMount, project: &str) -> Option<SkipReason> {
     let source = paths::clean(&mount.source);
     match mount.kind {
         SourceKind::Socket => return Some(SkipReason::Socket),

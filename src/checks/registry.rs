@@ -5,6 +5,9 @@ use super::{Rule, hosts, image, probes, task};
 /// All rules.
 pub const RULES: &[Rule] = &[
     image::missing_from_image::RULE,
+    image::differs_from_image::RULE,
+    image::hidden_by_mount::RULE,
+    image::code_only_by_mount::RULE,
     image::file_not_found_at_run_time::RULE,
     image::environment_missing::RULE,
     image::state_lost_on_replacement::RULE,
@@ -15,7 +18,9 @@ pub const RULES: &[Rule] = &[
     hosts::service_host_in_source::RULE,
     hosts::service_host_in_environment::RULE,
     hosts::service_lookup_failed::RULE,
+    hosts::docker_only_host::RULE,
     hosts::loopback_only_listener::RULE,
+    hosts::host_from_hostname::RULE,
     probes::probe_differs::RULE,
     probes::probe_failed::RULE,
     task::port_clash::RULE,

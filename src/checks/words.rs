@@ -47,10 +47,21 @@ pub fn lookup_sentence(host: &str, lookups: &[&Lookup]) -> Option<String> {
         1 => "once".to_owned(),
         count => format!("{count} times"),
     };
+    let first = lookups.iter().filter_map(|lookup| lookup.first_ms).min();
+    let first = first.map_or_else(String::new, |first| {
+        let whose = if askers.len() == 1 { "its" } else { "the" };
+        format!(", first {} s after {whose} start", tenths(first))
+    });
     Some(format!(
-        "in the task, {who} asked DNS for `{host}` {times} ({}): NXDOMAIN",
+        "in the task, {who} asked DNS for `{host}` {times} ({}){first}: NXDOMAIN",
         records.join(", ")
     ))
+}
+
+/// Milliseconds as seconds with one digit after the point.
+fn tenths(milliseconds: u64) -> String {
+    let tenths = milliseconds.saturating_add(50) / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Where production has `target`, unless it is a neighbour in the task of one of `askers`.

@@ -20,8 +20,12 @@ use crate::ui;
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
-    let whole = project::app(project, Mode::Prod, true)?;
-    let dev = project::app(project, Mode::Dev, false)?;
+    let read = match args.r#static {
+        true => project::app_of_files,
+        false => project::app,
+    };
+    let whole = read(project, Mode::Prod, true)?;
+    let dev = read(project, Mode::Dev, false)?;
     let mut engine = None;
     let evidence = match args.r#static {
         true => {
@@ -122,7 +126,7 @@ async fn both_runs(
     );
     let missed = match (&seen, &compared) {
         (Ok(seen), Ok(compared)) if !cancel.requested() => {
-            missed::look(&engine, &dev, seen, compared.as_ref()).await
+            missed::look(engine, &dev, seen, compared.as_ref()).await
         }
         _ => Vec::new(),
     };

@@ -77,7 +77,21 @@ fn read_standard_input() -> Result<String, Failure> {
 /// Reads the project for `mode` and checks that its services can be ordered. Warnings are printed
 /// when `warn`.
 pub fn app(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failure> {
-    let loaded = load(&options(project)?, &Files, mode)?;
+    app_of(&options(project)?, mode, warn)
+}
+
+/// The same for a look at the files alone: an env file that is not there, as in a fresh clone, is a
+/// warning.
+pub fn app_of_files(project: &args::Project, mode: Mode, warn: bool) -> Result<App, Failure> {
+    let options = Options {
+        requires_env_files: false,
+        ..options(project)?
+    };
+    app_of(&options, mode, warn)
+}
+
+fn app_of(options: &Options, mode: Mode, warn: bool) -> Result<App, Failure> {
+    let loaded = load(options, &Files, mode)?;
     if warn {
         print(&loaded.problems);
     }

@@ -216,11 +216,11 @@ fn exposes(words: &[(String, usize)], lines: &Lines) -> Vec<ExposeSeen> {
 pub fn shell(input: &BuildInput) -> Option<Vec<String>> {
     let stages = input.resolved.lineage().into_iter();
     let steps = stages.flat_map(|stage| &input.resolved.stages[stage].steps);
-    let shells = steps.filter_map(|step| match &step.kind {
+    let mut shells = steps.filter_map(|step| match &step.kind {
         Kind::Shell(words) => Some(words.clone()),
         _ => None,
     });
-    shells.last()
+    shells.next_back()
 }
 
 #[cfg(test)]

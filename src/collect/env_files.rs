@@ -8,6 +8,26 @@ use crate::compose::disk::{Disk, Files};
 use crate::compose::ecs_env_file;
 use crate::evidence::EnvFileLine;
 
+/// Which env files are not there, in a sentence; none when all are.
+pub fn missing(app: &App) -> Option<String> {
+    let services = app.services.values();
+    let files = services.flat_map(|service| &service.missing_env_files);
+    let mut names: Vec<String> = files.map(|file| app.relative(&file.value)).collect();
+    names.sort();
+    names.dedup();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("the env file `{one}` does not exist")),
+        all => Some(format!(
+            "the env files {} do not exist",
+            all.iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+    }
+}
+
 /// The lines of the app's env files that ECS reads otherwise than Compose. A file that cannot be
 /// read was told when the project was.
 pub fn lines(app: &App) -> Vec<EnvFileLine> {

@@ -19,7 +19,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// With a salt of its own.
-    pub fn new() -> Self {
+    pub fn salted() -> Self {
         let random = || RandomState::new().build_hasher().finish();
         Self {
             salt: [random(), random()],
@@ -191,14 +191,14 @@ mod tests {
 
     #[test]
     fn a_value_is_compared_and_cannot_be_read() {
-        let recorder = Recorder::new();
+        let recorder = Recorder::salted();
         let (dev, prod) = (app_for(APP, Mode::Dev), app_for(APP, Mode::Prod));
         let dev = recorder.of_app(&dev, Side::Dev);
         let prod = recorder.of_app(&prod, Side::Prod);
         assert_eq!(dev[0].hash, prod[0].hash);
         assert_ne!(dev[1].hash, prod[1].hash);
         assert_eq!(prod[1].from, VariableFrom::Production);
-        let again = Recorder::new().of_app(&app_for(APP, Mode::Dev), Side::Dev);
+        let again = Recorder::salted().of_app(&app_for(APP, Mode::Dev), Side::Dev);
         assert_ne!(dev[0].hash, again[0].hash, "each check has its own salt");
         let saved = serde_json::to_string(&dev).unwrap();
         assert!(!saved.contains("same"), "{saved}");
@@ -208,7 +208,8 @@ mod tests {
     fn what_no_file_gives_is_the_image_s() {
         let app = app_for(APP, Mode::Dev);
         let variables = vec!["PATH=/bin".to_owned(), "A=same".to_owned()];
-        let seen = Recorder::new().of_containers(&app, Side::Dev, &[("web".to_owned(), variables)]);
+        let seen =
+            Recorder::salted().of_containers(&app, Side::Dev, &[("web".to_owned(), variables)]);
         assert_eq!(seen[0].from, VariableFrom::Image);
         assert_eq!(seen[1].from, VariableFrom::Environment);
     }

@@ -1,29 +1,30 @@
 //! Looks at the files of the images: which name a service as host. Reads the disk; what it finds is
 //! judged by the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::checkout::Checkout;
 use super::environment::{self, Reader};
-use super::mounts::compare;
-use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
+use super::hosts::{Job, Search};
+use super::mounts::{self, Comparing};
+use super::own_name::{self, InFile};
+use crate::app::{App, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
-use crate::evidence::{HostInFile, MountSeen};
-use crate::mask::mask;
+use crate::evidence::{HostInFile, MountSeen, OwnName};
 use crate::run::image::Source;
-use crate::scan::{Scanner, scannable};
-
-/// Text of the images' files that is kept to look names up in, per service.
-const KEPT_TEXT: usize = 16 << 20;
 
 /// What the disk says about the images.
 #[derive(Debug, Default)]
 pub struct Files {
     /// Service names used as hosts.
     pub hosts: Vec<HostInFile>,
+    /// Where programs take their container's own host name for an address or an identity.
+    pub own_names: Vec<OwnName>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
     /// Lines of the images' files that read variables which only dev has.
@@ -38,20 +39,17 @@ struct InImage {
     via: String,
 }
 
+/// The files of the images, with who has each and how it comes there.
+type ByPath = BTreeMap<PathBuf, (Vec<String>, String)>;
+
 /// Reads every text file that goes into an image.
 ///
 /// Blocking: to be called from a blocking thread.
 pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files {
-    let names = dev.host_names();
-    let scanner = Scanner::new(
-        &names
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect::<Vec<_>>(),
-    );
+    let search = Search::new(dev);
     let mut files = Files::default();
     // One file can be in several images: it is read once and told once.
-    let mut seen: BTreeMap<PathBuf, (Vec<String>, String)> = BTreeMap::new();
+    let mut seen = ByPath::new();
     let mut per_service: IndexMap<String, Vec<PathBuf>> = IndexMap::new();
     for service in prod.services.values() {
         let Some(image) = sources.get(&service.name) else {
@@ -61,11 +59,12 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             files.unreadable.push(error);
             Vec::new()
         });
+        let mounts = has_mounts(dev, prod, &service.name);
         for file in inside {
-            per_service
-                .entry(service.name.clone())
-                .or_default()
-                .push(file.path.clone());
+            if mounts {
+                let own = per_service.entry(service.name.clone()).or_default();
+                own.push(file.path.clone());
+            }
             let entry = seen
                 .entry(file.path)
                 .or_insert_with(|| (Vec::new(), file.via));
@@ -74,27 +73,10 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             }
         }
     }
-    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut kept = 0;
-    for (path, (services, via)) in &seen {
-        let shown = dev.relative(path);
-        let text = match read_text(path, &shown) {
-            Ok(Some(text)) => text,
-            Ok(None) => continue,
-            Err(error) => {
-                files.unreadable.push(format!("{shown}: {error}"));
-                continue;
-            }
-        };
-        files
-            .hosts
-            .extend(mentions(&scanner, &names, &shown, &text, services, via));
-        kept += text.len();
-        if kept < KEPT_TEXT {
-            texts.insert(path.clone(), text);
-        }
-    }
     let only_in_dev = environment::only_in_dev(dev, prod);
+    let mut own_names = Vec::new();
+    let texts = search_images((dev, prod), &seen, &search, &mut files, &mut own_names);
+    let mut checkout = Checkout::find(&dev.directory);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
@@ -104,25 +86,18 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .map_or(&[][..], Vec::as_slice);
         let own: Vec<(&Path, &str)> = own
             .iter()
-            .filter_map(|path| Some((path.as_path(), texts.get(path)?.as_str())))
+            .filter_map(|path| Some((path.as_path(), texts.get(&**path)?.as_str())))
             .collect();
         files
             .variables
             .extend(readers(dev, service, &only_in_dev, &own));
-        let configs = mounted_configs(service);
-        for mount in service.volumes.iter().chain(&configs) {
-            files
-                .mounts
-                .extend(compare(dev, service, mount, image, &own));
+        let comparing = Comparing::of(dev, service, image, &own);
+        for shown in mounts::shown(service, prod.services.get(&service.name)) {
+            files.mounts.extend(comparing.mount(&shown, &mut checkout));
         }
     }
-    let mounted: Vec<MountSeen> = files
-        .mounts
-        .iter()
-        .filter(|mount| !mount.without_build)
-        .cloned()
-        .collect();
-    scan_mounted(dev, &scanner, &mounted, &mut files.hosts);
+    search_mounted(dev, &search, &mut files);
+    files.own_names = own_name::look(prod, sources, own_names);
     files
 }
 
@@ -146,86 +121,52 @@ fn readers(
     all.collect()
 }
 
-/// Configs that are files of the host: dev mounts them as it mounts a bind. A secret is none of
-/// these: it does not belong into an image.
-fn mounted_configs(service: &Service) -> Vec<Mount> {
-    let configs = service
-        .files
+/// Whether something is mounted over the image in dev, so that the texts of its files are asked for
+/// the names of what only the mounts bring.
+fn has_mounts(dev: &App, prod: &App, service: &str) -> bool {
+    let in_production = prod.services.get(service);
+    let in_dev = dev.services.get(service);
+    in_dev.is_some_and(|service| !mounts::shown(service, in_production).is_empty())
+}
+
+/// Searches the files of the images; returns the texts of those that a service with mounts has.
+fn search_images<'a>(
+    (dev, prod): (&App, &App),
+    seen: &'a ByPath,
+    search: &Search,
+    files: &mut Files,
+    own_names: &mut Vec<InFile>,
+) -> HashMap<&'a Path, String> {
+    // The texts of these are asked for the variables that they read.
+    let only_in_dev = environment::only_in_dev(dev, prod);
+    let reads: BTreeSet<&String> = only_in_dev.iter().map(|(service, _)| service).collect();
+    let jobs: Vec<Job> = seen
         .iter()
-        .filter(|file| file.kind == FileKind::Config);
-    configs
-        .filter_map(|file| match &file.source {
-            FileSource::File(source) => Some(Mount {
-                kind: MountKind::Bind {
-                    source: source.clone(),
-                    create: false,
-                },
-                target: file.target.clone(),
-                read_only: true,
-                no_copy: false,
-                subpath: None,
-                propagation: None,
-                selinux: None,
-                recursive: None,
-                place: file.place.clone(),
-            }),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The service names that `text` uses as hosts.
-fn mentions(
-    scanner: &Scanner,
-    names: &[(String, String)],
-    shown: &str,
-    text: &str,
-    services: &[String],
-    via: &str,
-) -> Vec<HostInFile> {
-    let found = scanner.mentions(shown, text).into_iter().map(|mention| {
-        let target = names
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(&mention.host));
-        let line = text
-            .lines()
-            .nth(mention.line as usize - 1)
-            .unwrap_or_default();
-        HostInFile {
-            services: services.to_vec(),
-            target: target.map_or_else(|| mention.host.clone(), |(_, service)| service.clone()),
-            host: mention.host,
-            place: Place {
-                path: shown.into(),
-                line: mention.line,
-                column: mention.column,
-                end_column: mention.end_column,
-            },
-            text: mask(line).into_owned(),
-            variable: mention.variable,
-            via: via.to_owned(),
+        .map(|(path, (services, via))| Job {
+            path,
+            shown: shown(dev, path),
+            services,
+            via,
             mounted: false,
-        }
-    });
-    found.collect()
+            keep: services
+                .iter()
+                .any(|service| has_mounts(dev, prod, service) || reads.contains(service)),
+        })
+        .collect();
+    let mut texts = HashMap::new();
+    for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
+        files.hosts.extend(seen.hosts);
+        files.unreadable.extend(seen.unreadable);
+        own_names.extend(seen.own_names);
+        texts.extend(seen.text.map(|text| (job.path, text)));
+    }
+    texts
 }
 
-/// The text of a file worth scanning; none for binaries, archives, lock files and so on.
-fn read_text(path: &Path, shown: &str) -> std::io::Result<Option<String>> {
-    use std::io::Read;
-    let metadata = std::fs::symlink_metadata(path)?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    let mut file = std::fs::File::open(path)?;
-    let mut head = [0u8; 4096];
-    let read = file.read(&mut head)?;
-    if !scannable(shown, metadata.len(), &head[..read]) {
-        return Ok(None);
-    }
-    let mut bytes = head[..read].to_vec();
-    file.read_to_end(&mut bytes)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+/// The path for people: what a name of a file can hold besides text would break a report.
+fn shown(app: &App, path: &Path) -> String {
+    let odd = |c: char| c.is_control();
+    app.relative(path).replace(odd, "\u{fffd}")
 }
 
 /// The files on disk that are in the image of `service`, stages that are only built from included:
@@ -237,11 +178,20 @@ fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
     if let (Some(input), Some(build)) = (&image.built, &service.build) {
         let copies = copied::copied(&input.resolved, &input.listing.files())
             .map_err(|error| format!("{}: {error}", input.shown))?;
+        // Where a name is no UTF-8, the path of the listing is not the one on disk.
+        let entries = input.listing.entries.iter();
+        let odd: HashMap<&str, &Path> = entries
+            .filter(|entry| entry.disk().to_str().is_none())
+            .map(|entry| (&*entry.path, entry.disk()))
+            .collect();
         let mut files: Vec<InImage> = copies
             .files
             .iter()
             .map(|copied| InImage {
-                path: build.context.join(&copied.source),
+                path: match odd.get(&*copied.source) {
+                    Some(disk) => (*disk).to_owned(),
+                    None => build.context.join(&copied.source),
+                },
                 via: format!(
                     "copied by line {} of {}",
                     copied.instruction_line, input.shown
@@ -297,41 +247,61 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
         .entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::File);
-    files.map(|entry| directory.join(&entry.path)).collect()
+    files.map(|entry| entry.disk().to_owned()).collect()
 }
 
-/// Service names as hosts in files that only the mounts bring: they belong into the image, and break
-/// there.
-fn scan_mounted(app: &App, scanner: &Scanner, mounts: &[MountSeen], hosts: &mut Vec<HostInFile>) {
-    let names = app.host_names();
-    for mount in mounts {
-        for missing in &mount.missing {
+/// Searches the files that only the mounts bring: they belong into the image, and break there.
+fn search_mounted(app: &App, search: &Search, files: &mut Files) {
+    let mut found = ByPath::new();
+    // What may hold a secret is not read.
+    let read = |mount: &&MountSeen| !mount.without_build && !mount.credentials;
+    for mount in files.mounts.iter().filter(read) {
+        for missing in mount.missing.iter().filter(|missing| !missing.credentials) {
             let path = app.directory.join(&missing.path);
-            let files = if path.is_dir() {
+            let below = if path.is_dir() {
                 files_below(&path)
             } else {
                 vec![path]
             };
-            let via = format!(
-                "the bind mount at {} ({} line {})",
-                mount.target, mount.place.path, mount.place.line
-            );
-            for file in files {
-                let shown = app.relative(&file);
-                if hosts.iter().any(|known| {
-                    *known.place.path == *shown && known.services.contains(&mount.service)
-                }) {
-                    continue;
-                }
-                if let Ok(Some(text)) = read_text(&file, &shown) {
-                    let services = std::slice::from_ref(&mount.service);
-                    let seen = mentions(scanner, &names, &shown, &text, services, &via);
-                    hosts.extend(seen.into_iter().map(|seen| HostInFile {
-                        mounted: true,
-                        ..seen
-                    }));
+            for path in below {
+                let via = || {
+                    format!(
+                        "the bind mount at {} ({} line {})",
+                        mount.target, mount.place.path, mount.place.line
+                    )
+                };
+                let entry = found.entry(path).or_insert_with(|| (Vec::new(), via()));
+                if !entry.0.contains(&mount.service) {
+                    entry.0.push(mount.service.clone());
                 }
             }
+        }
+    }
+    let jobs: Vec<Job> = found
+        .iter()
+        .map(|(path, (services, via))| Job {
+            path,
+            shown: shown(app, path),
+            services,
+            via,
+            mounted: true,
+            keep: false,
+        })
+        .collect();
+    let known: HashSet<(Arc<str>, String)> = files
+        .hosts
+        .iter()
+        .flat_map(|host| {
+            let services = host.services.iter();
+            services.map(|service| (host.place.path.clone(), service.clone()))
+        })
+        .collect();
+    for mut host in search.files(&jobs).into_iter().flat_map(|seen| seen.hosts) {
+        let path = &host.place.path;
+        host.services
+            .retain(|service| !known.contains(&(path.clone(), service.clone())));
+        if !host.services.is_empty() {
+            files.hosts.push(host);
         }
     }
 }

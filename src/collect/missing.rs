@@ -19,8 +19,6 @@ pub fn never_needed(path: &str) -> bool {
         ".ruff_cache",
         ".tox",
         ".nox",
-        ".venv",
-        "venv",
         ".cache",
         ".DS_Store",
         "coverage",
@@ -87,6 +85,62 @@ pub fn never_needed(path: &str) -> bool {
         || lower.starts_with("docker-compose")
         || (lower.starts_with("compose.") && (lower.ends_with(".yaml") || lower.ends_with(".yml")))
         || lower.ends_with(".dockerignore")
+}
+
+/// True for packages that are installed for the machine they are on: an image installs its own.
+pub fn is_package(path: &str) -> bool {
+    path.split('/').any(|part| {
+        matches!(
+            part,
+            "node_modules" | "bower_components" | ".venv" | "venv" | "site-packages"
+        )
+    })
+}
+
+/// True for files that tell a package manager what to install: an image that has nothing else of the project has none
+/// of its code.
+pub fn is_manifest(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        ".npmrc",
+        ".yarnrc",
+        ".yarnrc.yml",
+        "bun.lockb",
+        "bun.lock",
+        "pyproject.toml",
+        "poetry.lock",
+        "uv.lock",
+        "Pipfile",
+        "Pipfile.lock",
+        "setup.cfg",
+        "Gemfile",
+        "Gemfile.lock",
+        "composer.json",
+        "composer.lock",
+        "go.mod",
+        "go.sum",
+        "Cargo.toml",
+        "Cargo.lock",
+        "pom.xml",
+        "build.gradle",
+        "build.gradle.kts",
+        "mix.exs",
+        "mix.lock",
+    ];
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let requirements = name.starts_with("requirements") && name.ends_with(".txt");
+    NAMES.contains(&name) || requirements || path.starts_with("requirements/")
+}
+
+/// True for the lock file of a package manager, which an installation writes anew.
+pub fn is_lock_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    is_manifest(path)
+        && (name.contains("lock") || name == "go.sum" || name == "npm-shrinkwrap.json")
 }
 
 /// Reduces files to the topmost directories of which nothing is `present`.

@@ -1,12 +1,19 @@
 //! Looks at the project's disk, the images and both runs, and writes down what was seen as
 //! [`Evidence`]. It judges nothing: that is for `checks`.
 
+mod absent;
+mod apply;
+mod checkout;
 mod command;
+pub mod confirm;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;
 pub mod environment;
 pub mod files;
+mod hidden;
+mod hosts;
+pub mod image_files;
 pub mod images;
 mod inside;
 mod layers;
@@ -15,10 +22,13 @@ pub mod missed;
 mod missed_path;
 pub mod missing;
 pub mod mounts;
+mod own_name;
 pub mod repeat;
+mod run_time;
 mod secrets;
 mod start_order;
 pub mod task_run;
+mod values;
 pub mod without_engine;
 mod written;
 
@@ -33,6 +43,7 @@ use crate::run::{agent, probe};
 use dev_run::DevSeen;
 use environment::Recorder;
 use files::Files;
+use hosts::Search;
 use repeat::Further;
 use task_run::TaskRun;
 
@@ -41,18 +52,30 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     let mut evidence = Evidence::new(dev, prod);
     evidence.env_file_lines = env_files::lines(&evidence.prod);
     evidence.changes = translate::changes(&evidence.prod);
-    if !files.unreadable.is_empty() {
-        let reason = format!(
-            "not every file could be read: {}",
-            files.unreadable.join("; ")
-        );
-        evidence.lacks(Kind::Files, reason);
+    if let Some(reason) = env_files::missing(&evidence.prod) {
+        evidence.lacks(Kind::EnvFiles, reason);
     }
+    if !files.unreadable.is_empty() {
+        evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
+    }
+    evidence.hosts_in_values = values::look(&evidence.prod, &Search::new(&evidence.dev));
     evidence.hosts_in_files = files.hosts;
+    evidence.own_names = files.own_names;
     evidence.mounts = files.mounts;
-    evidence.environment = Recorder::new().of_apps(&evidence.dev, &evidence.prod);
+    evidence.environment = Recorder::salted().of_apps(&evidence.dev, &evidence.prod);
     evidence.environment = environment::with_readers(evidence.environment, &files.variables);
     evidence
+}
+
+/// Why the files are not all known, with the first of those that could not be read.
+fn not_every_file(unreadable: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told = unreadable[..unreadable.len().min(TOLD)].join("; ");
+    let more = match unreadable.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("not every file could be read: {told}{more}")
 }
 
 /// The evidence of a whole run: `seen` in the task, `compared` in the dev run beside it, when there
@@ -71,7 +94,7 @@ pub fn evidence(
     let readers = seen.files.variables.clone();
     let mut evidence = from_files(dev, prod, seen.files);
     if let Some(compared) = &compared {
-        let recorder = Recorder::new();
+        let recorder = Recorder::salted();
         let of_dev = recorder.of_containers(&evidence.dev, Side::Dev, &compared.environment);
         let of_task: Vec<(String, Vec<String>)> = seen
             .inside

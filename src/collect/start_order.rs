@@ -73,13 +73,16 @@ pub fn suspects(
         }
     }
     for host in hosts {
+        let Some(dependency) = &host.target else {
+            continue; // a host of Docker's own
+        };
         for service in &host.services {
             let dependent = Dependent {
                 service: service.clone(),
                 because: format!("{} names `{}` as a host", host.place, host.host),
                 place: Some(host.place.clone()),
             };
-            add(&host.target, dependent);
+            add(dependency, dependent);
         }
     }
     for lookup in lookups {
@@ -259,6 +262,7 @@ mod tests {
             asker: Some("web".to_owned()),
             outcome: LookupOutcome::Denied,
             count: 1,
+            first_ms: None,
         };
         let text = "services: {db: {image: db}, web: {image: web}}\n";
         assert_eq!(found(text, &[lookup]).len(), 1);

@@ -7,7 +7,7 @@ use super::files::{self, Files};
 use super::inside::{self, Inside};
 use super::repeat::{Further, Repeat};
 use super::secrets::{self, InLayers};
-use super::{images, mounts, start_order};
+use super::{confirm, images, mounts, start_order};
 use crate::app::App;
 use crate::evidence::{
     Attempt, DelayedStart, Dependent, MountSeen, Replacement, TaskName, TaskSeen,
@@ -88,20 +88,13 @@ pub async fn run(
         show_logs,
     };
     let tasks = Tasks::create(session, making, stand_ins).await?;
-    let files = looking.await.unwrap_or_else(|error| Files {
+    let mut files = looking.await.unwrap_or_else(|error| Files {
         unreadable: vec![format!("the scan of the files broke off: {error}")],
         ..Files::default()
     });
-    let mut compared = files.mounts.clone();
-    let containers = tasks.containers();
-    let confirming = mounts::confirm(
-        &session.engine,
-        &prod.directory,
-        &containers,
-        images,
-        &mut compared,
-    );
-    let ((), running) = tokio::join!(confirming, tasks.run());
+    let confirming = confirm::confirm(session, (dev, prod), images, files.mounts.clone());
+    let ((mut compared, failures), running) = tokio::join!(confirming, tasks.run());
+    files.unreadable.extend(failures);
     running?;
     let targets = tasks.targets().await?;
     let gone = |service: &str| tasks.over(service);
@@ -116,6 +109,7 @@ pub async fn run(
         () = tasks.settle(&vouched) => {}
         () = session.cancel.wait() => {}
     }
+    let containers = tasks.containers();
     let (sockets, inside) = tokio::join!(tasks.listeners(), inside::look(session, &containers));
     let sockets = sockets.map_err(|error| error.to_string());
     let (seen, stand_ins) = tasks.finish().await?;

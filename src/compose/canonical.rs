@@ -213,16 +213,16 @@ fn ports(list: &mut Node, exact: bool, cx: &mut Context) {
         return;
     };
     let mut long = Vec::with_capacity(items.len());
-    for item in items.clone() {
+    for item in &*items {
         let text = match &item.value {
             Value::Scalar(text, Kind::Text | Kind::Int) => text,
             _ => {
-                long.push(item);
+                long.push(item.clone());
                 continue;
             }
         };
         // A range of few letters stands for thousands of ports.
-        if !cx.spend(port::VALUES * port::count(text), &item.place) {
+        if !cx.spend(port::values(text), &item.place) {
             return;
         }
         match port::long_forms(text, &item.place) {

@@ -104,6 +104,20 @@ impl Checker<'_> {
             let message = "`dockerfile` and `dockerfile_inline` exclude each other";
             self.cx.error(&inline.place, message);
         }
+        self.contexts(build);
+        if let Some(platform) = service.get("platform")
+            && let platforms @ [_, ..] = list(build, "platforms")
+            && !platforms
+                .iter()
+                .any(|other| other.text() == platform.text())
+        {
+            let message = "`platform` is none of the build's `platforms`";
+            self.cx.error(&platform.place, message);
+        }
+    }
+
+    /// Services whose images a build takes files from.
+    fn contexts(&mut self, build: &Node) {
         for (context, value) in entries(build, "additional_contexts") {
             let Some(target) = value.text().and_then(|text| text.strip_prefix("service:")) else {
                 continue;
@@ -122,15 +136,6 @@ impl Checker<'_> {
                 }
                 Some(true) => {}
             }
-        }
-        if let Some(platform) = service.get("platform")
-            && let platforms @ [_, ..] = list(build, "platforms")
-            && !platforms
-                .iter()
-                .any(|other| other.text() == platform.text())
-        {
-            let message = "`platform` is none of the build's `platforms`";
-            self.cx.error(&platform.place, message);
         }
     }
 

@@ -12,8 +12,10 @@ use super::{Level, Place, Problem, Problems};
 const MAX_FILES: usize = 10_000;
 /// Bytes that one reading may read, counted in the same way.
 const MAX_READ: usize = 32 << 20;
-/// Keys and values that `include`, `extends`, several documents and ranges of ports may make.
-const MAX_MADE: usize = 1_000_000;
+/// Keys and values that the files may have, aliases followed, with those that `include`, `extends`,
+/// several documents and ranges of ports make of them. One takes some 250 bytes until it is printed,
+/// so that this many stay below 200 MB; a range of all ports makes 589,815.
+pub(super) const MAX_VALUES: usize = 600_000;
 /// Problems that are kept. A file with more has one cause, or is no Compose file.
 const MAX_PROBLEMS: usize = 100;
 /// Problems for which a name that was meant is looked for: that goes through all names there are.
@@ -32,7 +34,7 @@ pub struct Context {
     hidden: HashSet<Arc<str>>,
     files: usize,
     bytes: usize,
-    made: usize,
+    values: usize,
     /// Which problem was told of a place.
     told: HashMap<(Place, String), usize>,
     /// Stands for a problem that is not kept.
@@ -112,21 +114,26 @@ impl Context {
         self.bytes <= MAX_READ
     }
 
-    /// Counts keys and values that are made out of others; false, with an error, when they are too
-    /// many.
-    pub(super) fn spend(&mut self, values: usize, place: &Place) -> bool {
-        let before = self.made;
-        self.made = before.saturating_add(values);
-        if self.made > MAX_MADE && before <= MAX_MADE {
+    /// Counts keys and values that are read, or made out of others; false, with an error, when they
+    /// are too many.
+    pub(crate) fn spend(&mut self, values: usize, place: &Place) -> bool {
+        let before = self.values;
+        self.values = before.saturating_add(values);
+        if self.values > MAX_VALUES && before <= MAX_VALUES {
             let message = format!(
-                "the project becomes too large: more than {MAX_MADE} values are made of its files"
+                "the project becomes too large: its files have, or make, more than {MAX_VALUES} values"
             );
             self.error(place, message).help = Some(
-                "`include`, `extends`, further documents and ranges of ports copy what they name"
+                "`include`, `extends`, env files, further documents and ranges of ports copy what they name"
                     .to_owned(),
             );
         }
-        self.made <= MAX_MADE
+        self.values <= MAX_VALUES
+    }
+
+    /// True when [`Self::spend`] said no: nothing more need be read.
+    pub(super) fn is_spent(&self) -> bool {
+        self.values > MAX_VALUES
     }
 
     /// The name nearest to `word`, when one is near enough to be a slip of the finger.

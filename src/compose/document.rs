@@ -102,7 +102,12 @@ impl Reader<'_> {
             }
         };
         self.cx.enter(&shown, &text);
-        parse_all(&text, &mut self.cx).ok_or(Stop)
+        let documents = parse_all(&text, &mut self.cx).ok_or(Stop)?;
+        let values = documents.iter().map(Node::size).sum();
+        match documents.first() {
+            Some(first) if !self.cx.spend(values, &first.place) => Err(Stop),
+            _ => Ok(documents),
+        }
     }
 
     /// The last `name:` of the files, its variables replaced. The files are kept for the reading
@@ -150,10 +155,11 @@ impl Reader<'_> {
         files: impl Iterator<Item = (&'f PathBuf, Option<&'f Place>)>,
         trail: &[PathBuf],
     ) -> Result<Node, Stop> {
-        let mut trail = trail.to_vec();
+        let is_included = !trail.is_empty();
         let mut model: Option<Node> = None;
         for (file, place) in files {
-            trail.push(file.clone());
+            // The files beside it are not on the way to what this one includes.
+            let trail = [trail, std::slice::from_ref(file)].concat();
             for document in self.open(file, place)? {
                 model = Some(self.add(scope, file, &trail, model, document)?);
             }
@@ -161,7 +167,7 @@ impl Reader<'_> {
         let mut model = model.unwrap_or_else(|| Node::mapping(self.cx.place(1, 0, 0)));
         defaults::defaults(&mut model);
         // What an included file names is relative to a directory that the result does not show.
-        if self.absolute_paths || trail.len() > 1 {
+        if self.absolute_paths || is_included {
             host_path::absolute(&mut model, &scope.base(self), self.disk);
         }
         Ok(model)

@@ -2,7 +2,8 @@
 //!
 //! Source: Compose Specification, "extends".
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,7 +11,7 @@ use super::document::{Reader, Scope, Stop};
 use super::host_path::Base;
 use super::merge::Index;
 use super::reset::Resets;
-use super::{Node, Value, host_path, merge};
+use super::{Node, Place, Value, host_path, merge};
 
 /// Services that may extend one another in a row. Reading goes by recursion, and people write two
 /// or three.
@@ -28,6 +29,8 @@ pub struct Services {
     node: Node,
     index: Index,
     resets: Resets,
+    /// Those that cannot be had, which is told: thousands may lead to the same mistake.
+    failed: RefCell<HashSet<String>>,
 }
 
 impl Services {
@@ -37,6 +40,7 @@ impl Services {
             node,
             index,
             resets,
+            failed: RefCell::default(),
         }
     }
 
@@ -95,6 +99,9 @@ pub fn apply(
     // One that cannot be had leaves the others, and its own service as it is written.
     let mut stopped = false;
     for name in names {
+        if reader.cx.is_spent() {
+            break;
+        }
         stopped |= resolve(reader, scope, &mut source, &name, &mut Vec::new()).is_err();
     }
     let Source {
@@ -119,6 +126,38 @@ pub fn apply(
     }
 }
 
+/// What `extends` of a service names.
+struct Reference {
+    service: String,
+    /// The file that has the service, when it is another one, and where it is named.
+    file: Option<(String, Place)>,
+    /// Where the service is named.
+    place: Place,
+}
+
+impl Reference {
+    fn read(extends: &Node, reader: &mut Reader) -> Result<Self, Stop> {
+        let (service, file) = match &extends.value {
+            Value::Mapping(_) => (extends.get("service"), extends.get("file")),
+            _ => (Some(extends), None),
+        };
+        let named = service.and_then(|node| Some((node.as_string()?, &node.place)));
+        let Some((service, place)) = named else {
+            let problem = reader
+                .cx
+                .error(&extends.place, "`extends` names no `service`");
+            problem.help = Some("write `extends: {service: NAME}`".to_owned());
+            return Err(Stop);
+        };
+        let file = file.and_then(|node| Some((node.as_string()?.to_owned(), node.place.clone())));
+        Ok(Self {
+            service: service.to_owned(),
+            file,
+            place: place.clone(),
+        })
+    }
+}
+
 /// The service `name` with all that it extends.
 fn resolve(
     reader: &mut Reader,
@@ -127,50 +166,43 @@ fn resolve(
     name: &str,
     trail: &mut Trail,
 ) -> Result<Node, Stop> {
+    if source.services.failed.borrow().contains(name) {
+        return Err(Stop);
+    }
+    let resolved = resolve_new(reader, scope, source, name, trail);
+    if resolved.is_err() {
+        let mut failed = source.services.failed.borrow_mut();
+        failed.insert(name.to_owned());
+    }
+    resolved
+}
+
+/// The same for one that was not looked at before.
+fn resolve_new(
+    reader: &mut Reader,
+    scope: &Scope,
+    source: &mut Source,
+    name: &str,
+    trail: &mut Trail,
+) -> Result<Node, Stop> {
     let service = source.get(name).cloned();
     let service = service.unwrap_or_else(|| Node::null(&source.services.node.place));
-    let Some(extends) = service.get("extends").cloned() else {
+    let Some(extends) = service.get("extends") else {
         return Ok(service);
     };
-    let (wanted, other_file) = match &extends.value {
-        Value::Mapping(_) => (extends.get("service"), extends.get("file")),
-        _ => (Some(&extends), None),
-    };
-    let Some(base_name) = wanted.and_then(Node::as_string).map(str::to_owned) else {
-        let problem = reader
-            .cx
-            .error(&extends.place, "`extends` names no `service`");
-        problem.help = Some("write `extends: {service: NAME}`".to_owned());
-        return Err(Stop);
-    };
-    let wanted_place = wanted.map_or(&extends.place, |node| &node.place).clone();
+    let wanted = Reference::read(extends, reader)?;
     let step = (source.file.clone(), name.to_owned());
-    if trail.contains(&step) {
-        let mut names: Vec<&str> = trail.iter().map(|(_, name)| name.as_str()).collect();
-        names.push(name);
-        let message = format!("`extends` goes in a circle: {}", names.join(" → "));
-        reader.cx.error(&wanted_place, message);
-        return Err(Stop);
-    }
-    if trail.len() >= MAX_DEPTH {
-        let message = format!("more than {MAX_DEPTH} services extend one another in a row");
-        reader.cx.error(&wanted_place, message).help =
-            Some("extend the first of them from fewer steps".to_owned());
-        return Err(Stop);
-    }
+    check_way(reader, trail, &step, &wanted.place)?;
     trail.push(step);
-    let base = match other_file.and_then(Node::as_string) {
-        Some(text) => {
-            let place = other_file
-                .map_or(&extends.place, |node| &node.place)
-                .clone();
-            let mut other = open(reader, scope, text, &place)?;
-            find(reader, &other, &base_name, &wanted_place)?;
-            resolve(reader, scope, &mut other, &base_name, trail)?
+    let mut base = match &wanted.file {
+        Some((file, place)) => {
+            let mut other = open(reader, scope, file, place)?;
+            find(reader, &other, &wanted.service, &wanted.place)?;
+            resolve(reader, scope, &mut other, &wanted.service, trail)?
         }
         None => {
-            find(reader, source, &base_name, &wanted_place)?;
-            resolve(reader, scope, source, &base_name, trail)?
+            find(reader, source, &wanted.service, &wanted.place)?;
+            resolve(reader, scope, source, &wanted.service, trail)?
         }
     };
     trail.pop();
@@ -178,24 +210,44 @@ fn resolve(
     if base.is_null() {
         return Ok(service);
     }
-    let mut base = base;
     source.services.resets.apply_to(&mut base, "services", name);
     let mut merged = merge::merge_service(base, service, &mut reader.cx);
     merged.remove("extends");
-    if !reader.cx.spend(merged.size(), &wanted_place) {
+    if !reader.cx.spend(merged.size(), &wanted.place) {
         return Err(Stop);
     }
     source.resolved.insert(name.to_owned(), merged.clone());
     Ok(merged)
 }
 
-/// An error unless the service that is to be extended exists.
-fn find(
+/// An error when the way to the service of `step` is a circle or too long; `place` is where that
+/// service names the next one.
+fn check_way(
     reader: &mut Reader,
-    source: &Source,
-    name: &str,
-    place: &super::Place,
+    trail: &Trail,
+    step: &(PathBuf, String),
+    place: &Place,
 ) -> Result<(), Stop> {
+    // The name first: paths take longer to compare, and nearly all names differ.
+    let is_step = |known: &(PathBuf, String)| known.1 == step.1 && known.0 == step.0;
+    if trail.iter().any(is_step) {
+        let names = trail.iter().chain([step]).map(|(_, name)| name.as_str());
+        let names: Vec<&str> = names.collect();
+        let message = format!("`extends` goes in a circle: {}", names.join(" → "));
+        reader.cx.error(place, message);
+        return Err(Stop);
+    }
+    if trail.len() >= MAX_DEPTH {
+        let message = format!("more than {MAX_DEPTH} services extend one another in a row");
+        reader.cx.error(place, message).help =
+            Some("extend the first of them from fewer steps".to_owned());
+        return Err(Stop);
+    }
+    Ok(())
+}
+
+/// An error unless the service that is to be extended exists.
+fn find(reader: &mut Reader, source: &Source, name: &str, place: &Place) -> Result<(), Stop> {
     if source.get(name).is_some() {
         return Ok(());
     }
@@ -213,12 +265,7 @@ fn find(
 
 /// Reads another file for a service to extend: its services with absolute paths, and what it
 /// resets.
-fn open(
-    reader: &mut Reader,
-    scope: &Scope,
-    text: &str,
-    place: &super::Place,
-) -> Result<Source, Stop> {
+fn open(reader: &mut Reader, scope: &Scope, text: &str, place: &Place) -> Result<Source, Stop> {
     let file = scope.base(reader).absolute(text);
     let key = (file.clone(), Rc::as_ptr(&scope.environment));
     if let Some((_, services)) = reader.extended.get(&key) {

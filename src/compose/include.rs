@@ -70,16 +70,7 @@ fn entry(item: &Node, reader: &mut Reader) -> Result<Entry, Stop> {
     };
     let entry = match &item.value {
         Value::Mapping(entries) => {
-            for (key, _) in entries {
-                let name = key.text().unwrap_or_default();
-                let valid = ["path", "project_directory", "env_file"];
-                if !valid.contains(&name) {
-                    let near = nearest(name, valid.into_iter());
-                    let message = format!("`include` has no key `{name}`: it is ignored");
-                    reader.cx.warn(&key.place, message).help =
-                        near.map(|near| format!("did you mean `{near}`?"));
-                }
-            }
+            check_keys(entries, reader);
             let directory = item.get("project_directory").and_then(Node::as_string);
             Entry {
                 paths: texts(item.get("path")),
@@ -102,6 +93,20 @@ fn entry(item: &Node, reader: &mut Reader) -> Result<Entry, Stop> {
     Ok(entry)
 }
 
+/// Warns of keys that Compose passes over.
+fn check_keys(entries: &[(Node, Node)], reader: &mut Reader) {
+    for (key, _) in entries {
+        let name = key.text().unwrap_or_default();
+        let valid = ["path", "project_directory", "env_file"];
+        if !valid.contains(&name) {
+            let near = nearest(name, valid.into_iter());
+            let message = format!("`include` has no key `{name}`: it is ignored");
+            reader.cx.warn(&key.place, message).help =
+                near.map(|near| format!("did you mean `{near}`?"));
+        }
+    }
+}
+
 fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> Result<Node, Stop> {
     let base = scope.base(reader);
     let mut files = Vec::new();
@@ -116,24 +121,7 @@ fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> 
         }
         files.push((base.absolute(path), place.clone()));
     }
-    if let Some((first, place)) = files.first()
-        && trail.contains(first)
-    {
-        let names: Vec<String> = trail
-            .iter()
-            .chain([first])
-            .map(|file| format!("`{}`", reader.shown(file)))
-            .collect();
-        let message = format!("`include` goes in a circle: {}", names.join(" → "));
-        reader.cx.error(place, message);
-        return Err(Stop);
-    }
-    if trail.len() >= MAX_DEPTH {
-        let message = format!("`include` goes through more than {MAX_DEPTH} files");
-        reader.cx.error(&entry.place, message).help =
-            Some("include the innermost files in the first one".to_owned());
-        return Err(Stop);
-    }
+    check_way(reader, &entry, &files, trail)?;
     let directory = match &entry.project_directory {
         Some(directory) => base.absolute(directory),
         None => {
@@ -149,13 +137,44 @@ fn load(reader: &mut Reader, scope: &Scope, entry: Entry, trail: &[PathBuf]) -> 
     reader.read_model(&inner, &files, trail)
 }
 
-/// The including project's variables, and what the included one's env files add.
-fn environment(
+/// An error when the way to the entry's `files` is a circle or too long. As in Compose only the first
+/// file is looked for on the way; a circle over another one ends where the way is too long.
+fn check_way(
     reader: &mut Reader,
+    entry: &Entry,
+    files: &[(PathBuf, Place)],
+    trail: &[PathBuf],
+) -> Result<(), Stop> {
+    let too_long = trail.len() >= MAX_DEPTH;
+    let looked_for = if too_long { files.len() } else { 1 };
+    for (file, place) in files.iter().take(looked_for) {
+        let Some(start) = trail.iter().rposition(|known| known == file) else {
+            continue;
+        };
+        let circle = trail[start..].iter().chain([file]);
+        let names: Vec<String> = circle
+            .map(|file| format!("`{}`", reader.shown(file)))
+            .collect();
+        let message = format!("`include` goes in a circle: {}", names.join(" → "));
+        reader.cx.error(place, message);
+        return Err(Stop);
+    }
+    if too_long {
+        let message = format!("`include` goes through more than {MAX_DEPTH} files");
+        reader.cx.error(&entry.place, message).help =
+            Some("include the innermost files in the first one".to_owned());
+        return Err(Stop);
+    }
+    Ok(())
+}
+
+/// The env files of an entry, and where they are named: its own, or `.env` of its directory.
+fn env_files(
+    reader: &Reader,
     scope: &Scope,
     entry: &Entry,
     directory: &Path,
-) -> Result<Rc<HashMap<String, String>>, Stop> {
+) -> Vec<(PathBuf, Place)> {
     let mut files: Vec<(PathBuf, Place)> = Vec::new();
     if entry.env_files.is_empty() {
         let own = directory.join(".env");
@@ -168,6 +187,17 @@ fn environment(
             files.push((scope.base(reader).absolute(path), place.clone()));
         }
     }
+    files
+}
+
+/// The including project's variables, and what the included one's env files add.
+fn environment(
+    reader: &mut Reader,
+    scope: &Scope,
+    entry: &Entry,
+    directory: &Path,
+) -> Result<Rc<HashMap<String, String>>, Stop> {
+    let files = env_files(reader, scope, entry, directory);
     if files.is_empty() {
         return Ok(scope.environment.clone());
     }

@@ -64,6 +64,8 @@ pub struct Options {
     pub checks: bool,
     /// Env files of services are read into their environment.
     pub reads_env_files: bool,
+    /// An env file of a service that is not there is an error; else a warning, and it counts as empty.
+    pub requires_env_files: bool,
     /// Networks, volumes, secrets and configs that no service uses are left out.
     pub drops_unused: bool,
 }
@@ -86,6 +88,7 @@ impl Default for Options {
             absolute_paths: true,
             checks: true,
             reads_env_files: true,
+            requires_env_files: true,
             drops_unused: true,
         }
     }
@@ -224,20 +227,13 @@ impl<'a> Loading<'a> {
         if cx.problems.any_error() {
             return Err(Stop);
         }
-        let services = document.get("services").and_then(Node::as_mapping);
         if document.as_mapping().is_none_or(<[_]>::is_empty) {
             let message = format!("the Compose file `{}` is empty", files[0].display());
             cx.error_without_place(message).help =
                 Some("write at least one service under `services:`".to_owned());
             return Err(Stop);
         }
-        let mut profiles: Vec<String> = services
-            .unwrap_or(&[])
-            .iter()
-            .flat_map(|(_, service)| select::profiles_of(service))
-            .collect();
-        profiles.sort();
-        profiles.dedup();
+        let profiles = select::profiles(&document);
         document.set("name", Node::string(&*name, &document.place.clone()));
         if self.options.normalizes {
             // With variables left as they are, names without a value are left alone too.
@@ -284,9 +280,10 @@ impl<'a> Loading<'a> {
         normalize::replicas(document);
         // Compose reads them for all services, also when only some are chosen.
         let (base, disk) = (&self.directory, self.reader.disk);
-        project.env_files = super::variables::env_files_of(document);
+        project.env_files = super::variables::env_files_of(document, disk);
         if self.options.reads_env_files {
-            super::variables::read_env_files(document, &self.environment, base, disk, cx);
+            let needs = self.options.requires_env_files;
+            super::variables::read_env_files(document, &self.environment, (base, disk), needs, cx);
         }
         super::variables::read_label_files(document, base, disk, cx);
         if let Err(unknown) = select::by_name(document, &self.options.services) {

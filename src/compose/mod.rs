@@ -14,7 +14,7 @@
 //! | who takes part | `select` |
 //! | references and circles | `consistency` |
 //! | env files and label files | `variables` |
-//! | the tree as Compose prints it | `normal`, `write` |
+//! | the tree as Compose prints it | `normal`, `write`, `quote` |
 
 mod canonical;
 mod consistency;
@@ -38,6 +38,7 @@ mod place;
 mod port;
 mod problem;
 pub mod quantity;
+pub mod quote;
 mod reset;
 mod scalar;
 mod select;

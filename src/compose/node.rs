@@ -39,6 +39,9 @@ pub enum Value {
     Mapping(Vec<(Node, Node)>),
 }
 
+/// Keys from which on a mapping gets room for more of them than one.
+const ROOMY: usize = 8;
+
 impl Node {
     /// A scalar made by us, standing at `place`.
     pub fn scalar(text: impl Into<String>, kind: Kind, place: Place) -> Self {
@@ -146,6 +149,10 @@ impl Node {
         if let Some(known) = self.get_mut(key) {
             *known = value;
         } else if let Value::Mapping(entries) = &mut self.value {
+            // Most mappings have a few keys: room for more would be much of a large tree.
+            if entries.len() < ROOMY {
+                entries.reserve_exact(1);
+            }
             entries.push((Node::string(key, &value.place), value));
         }
     }

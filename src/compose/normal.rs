@@ -25,6 +25,15 @@ pub fn normal(root: &Node) -> Json {
     Json::Object(project)
 }
 
+/// One entry of a section (`services`, `volumes` …) as [`normal`] has it, for those who need one at a
+/// time: all of a large project take much memory.
+pub fn entry(section: &str, node: &Node) -> Json {
+    match ROOT.field(section).map(|(_, field)| &field.shape) {
+        Some(Shape::Map(_, shape)) => Form::Json.value(shape, node),
+        _ => Form::Json.any(node),
+    }
+}
+
 /// The resolved tree as `docker compose config --format yaml` prints it.
 pub fn normal_yaml(root: &Node) -> Json {
     Form::Yaml.record(&ROOT, root)

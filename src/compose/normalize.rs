@@ -226,9 +226,23 @@ fn resolve(variables: Node, environment: &HashMap<String, String>, keep: bool) -
     Node { value, place, tag }
 }
 
+/// A dependency that is not written under `depends_on`.
+struct Implied {
+    service: String,
+    restart: bool,
+    place: Place,
+}
+
 /// `links`, shared namespaces and `volumes_from` are dependencies too.
-fn implied_dependencies(service: &mut Node) {
-    let mut implied: Vec<(String, bool, Place)> = Vec::new();
+fn implied(service: &Node) -> Vec<Implied> {
+    let mut implied = Vec::new();
+    let mut add = |service: &str, restart, place: &Place| {
+        implied.push(Implied {
+            service: service.to_owned(),
+            restart,
+            place: place.clone(),
+        });
+    };
     let texts = |key: &str| {
         let items = service.get(key).and_then(Node::as_sequence).unwrap_or(&[]);
         items
@@ -238,27 +252,37 @@ fn implied_dependencies(service: &mut Node) {
     for (link, place) in texts("links") {
         let parts: Vec<&str> = link.split(':').collect();
         let target = if parts.len() == 2 { parts[0] } else { link };
-        implied.push((target.to_owned(), true, place.clone()));
+        add(target, true, place);
     }
     for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
         if let Some(mode) = service.get(key)
             && let Some(target) = mode.text().and_then(|text| text.strip_prefix("service:"))
         {
-            implied.push((target.to_owned(), true, mode.place.clone()));
+            add(target, true, &mode.place);
         }
     }
     for (from, place) in texts("volumes_from") {
         if !from.starts_with("container:") {
             let target = from.split(':').next().unwrap_or(from);
-            implied.push((target.to_owned(), false, place.clone()));
+            add(target, false, place);
         }
     }
+    implied
+}
+
+fn implied_dependencies(service: &mut Node) {
+    let implied = implied(service);
     let written = service.get("depends_on").and_then(Node::as_mapping);
     let written = written.unwrap_or(&[]).iter();
     let mut known: HashSet<String> = written
         .filter_map(|(name, _)| name.text().map(str::to_owned))
         .collect();
-    for (target, restart, place) in implied {
+    for Implied {
+        service: target,
+        restart,
+        place,
+    } in implied
+    {
         if service
             .get("depends_on")
             .and_then(Node::as_mapping)

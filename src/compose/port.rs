@@ -59,15 +59,16 @@ pub fn long_forms(text: &str, place: &Place) -> Result<Vec<Node>, String> {
     Ok(ports.into_iter().map(|(_, port)| port).collect())
 }
 
-/// How many ports `text` stands for, as far as that can be told without reading all of it.
-pub fn count(text: &str) -> usize {
-    let (_, _, container) = split(text);
+/// Keys and values of all the long forms that `text` stands for, as far as that can be told without
+/// reading all of it.
+pub fn values(text: &str) -> usize {
+    let (address, host, container) = split(text);
     let ports = container.split('/').next().unwrap_or_default();
-    range(ports).map_or(0, |(first, last)| (last - first) as usize + 1)
+    let count = range(ports).map_or(0, |(first, last)| (last - first) as usize + 1);
+    let optional = [address, host].into_iter().filter(|part| !part.is_empty());
+    // The mapping itself with `mode`, `target` and `protocol`, each a key and a value.
+    count * (1 + 2 * (3 + optional.count()))
 }
-
-/// Keys and values of a long form.
-pub const VALUES: usize = 9;
 
 fn long_form(
     address: &str,

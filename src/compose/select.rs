@@ -2,7 +2,7 @@
 //!
 //! Source: Compose Specification, "Profiles"; `docker compose config SERVICE` for the choice.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::unique::section;
 use super::{Node, Value};
@@ -23,6 +23,15 @@ pub fn profiles_of(service: &Node) -> Vec<String> {
     let items = service.get("profiles").and_then(Node::as_sequence);
     let texts = items.unwrap_or(&[]).iter().filter_map(Node::text);
     texts.map(str::to_owned).collect()
+}
+
+/// The profiles that the services name, sorted.
+pub fn profiles(document: &Node) -> Vec<String> {
+    let services = document.get("services").and_then(Node::as_mapping);
+    let services = services.unwrap_or(&[]).iter();
+    let named = services.flat_map(|(_, service)| profiles_of(service));
+    let sorted: BTreeSet<String> = named.collect();
+    sorted.into_iter().collect()
 }
 
 /// Takes out the services that have profiles and none of `active`.

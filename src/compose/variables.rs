@@ -26,12 +26,14 @@ pub struct EnvFile {
     pub path: PathBuf,
     /// True for `format: raw`, which is read as it stands.
     pub raw: bool,
+    /// It has to be there and is not.
+    pub missing: bool,
     /// Where the service names it.
     pub place: Place,
 }
 
 /// The env files of every service.
-pub fn env_files_of(document: &Node) -> Vec<EnvFile> {
+pub fn env_files_of(document: &Node, disk: &dyn Disk) -> Vec<EnvFile> {
     let services = document.get("services").and_then(Node::as_mapping);
     let mut all = Vec::new();
     for (name, service) in services.unwrap_or(&[]) {
@@ -40,9 +42,11 @@ pub fn env_files_of(document: &Node) -> Vec<EnvFile> {
             let Some(path) = file.get("path") else {
                 continue;
             };
+            let on_disk = PathBuf::from(path.text().unwrap_or_default());
             all.push(EnvFile {
                 service: name.text().unwrap_or_default().to_owned(),
-                path: path.text().unwrap_or_default().into(),
+                missing: is_required(file) && !disk.exists(&on_disk),
+                path: on_disk,
                 raw: file.get("format").and_then(Node::text) == Some("raw"),
                 place: path.place.clone(),
             });
@@ -51,16 +55,22 @@ pub fn env_files_of(document: &Node) -> Vec<EnvFile> {
     all
 }
 
-/// Reads the env files of every service into `environment`, and drops the list of files.
+fn is_required(file: &Node) -> bool {
+    file.get("required").and_then(Node::text) != Some("false")
+}
+
+/// Reads the env files of every service into `environment`, and drops the list of files. One that is
+/// not there is an error when `needs` says so, else a warning. `at` is the project's directory and the
+/// disk.
 pub fn read_env_files(
     document: &mut Node,
     project: &HashMap<String, String>,
-    base: &Path,
-    disk: &dyn Disk,
+    at: (&Path, &dyn Disk),
+    needs: bool,
     cx: &mut Context,
 ) {
     for (_, service) in section(document, "services") {
-        env_files(service, project, base, disk, cx);
+        env_files(service, project, at, needs, cx);
     }
 }
 
@@ -80,8 +90,8 @@ fn shown(path: &str, base: &Path) -> String {
 fn env_files(
     service: &mut Node,
     project: &HashMap<String, String>,
-    base: &Path,
-    disk: &dyn Disk,
+    (base, disk): (&Path, &dyn Disk),
+    needs: bool,
     cx: &mut Context,
 ) {
     let Some(files) = service.remove("env_file") else {
@@ -102,9 +112,13 @@ fn env_files(
         };
         let text = path.text().unwrap_or_default();
         if !disk.exists(Path::new(text)) {
-            if file.get("required").and_then(Node::text) != Some("false") {
+            if is_required(file) {
                 let message = format!("the env file `{}` does not exist", shown(text, base));
-                cx.error(&path.place, message).help = Some(
+                let problem = match needs {
+                    true => cx.error(&path.place, message),
+                    false => cx.warn(&path.place, message),
+                };
+                problem.help = Some(
                     "create it, or write `path:` and `required: false` if it may be missing"
                         .to_owned(),
                 );

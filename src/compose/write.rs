@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::quote::{printable, quoted};
 use super::scalar;
 
 /// `value` as a YAML document.
@@ -109,7 +110,7 @@ fn can_be_literal(text: &str) -> bool {
             .any(|line| line.ends_with([' ', '\t']) || line.starts_with('\t'))
         && !text
             .chars()
-            .any(|c| c != '\n' && c != '\t' && is_special(c))
+            .any(|c| c != '\n' && c != '\t' && !printable(c))
 }
 
 fn literal(text: &str, indent: usize, out: &mut String) {
@@ -188,33 +189,6 @@ fn is_plain(text: &str) -> bool {
 
 /// Words that YAML 1.1 takes for booleans; other programs than Compose still do.
 const WORDS: &[&str] = &["y", "n", "yes", "no", "on", "off"];
-
-/// A character that must be escaped: control characters, what some parsers take for a line end, and
-/// what no YAML text may have.
-fn is_special(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
-        )
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if is_special(c) => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ mod words;
 use graph::Graph;
 use input::{Input, Mark, Syntax};
 
+use super::context::MAX_VALUES;
 use super::{Context, Node};
 
 /// Nesting that a file may have. Compose allows 10,000 levels; no project has more than some ten,
@@ -25,10 +26,8 @@ const MAX_DEPTH: usize = 256;
 const MAX_VISITS: usize = 100_000;
 /// Keys and values that a file may have as it is written, over all its documents.
 const MAX_WRITTEN: usize = 400_000;
-/// Keys and values that it may have once its aliases are followed. go-yaml refuses a document in
-/// which aliases make up nearly all; this bound is above what it lets a file of [`MAX_VISITS`]
-/// values reach, and a tree of this size takes some 150 MB.
-const MAX_EXPANDED: usize = 1_000_000;
+/// Keys and values that it may have once its aliases are followed: no project may have more.
+const MAX_EXPANDED: usize = MAX_VALUES;
 
 /// Reads the first document of `text`. An empty file is an empty mapping.
 ///

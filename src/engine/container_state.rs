@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bollard::models::PortMap;
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use super::image::read_port;
 
 /// What the engine knows about a container.
@@ -41,6 +42,15 @@ pub struct ContainerState {
     pub hostname: String,
     pub memory: i64,
     pub log_driver: String,
+}
+
+impl ContainerState {
+    /// When it was started last, in milliseconds since 1970; none when it never was.
+    pub fn started_milliseconds(&self) -> Option<u64> {
+        let (seconds, nanoseconds) = clock::parse(self.started_at.as_deref()?)?;
+        let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
+        Some(seconds * 1000 + u64::from(nanoseconds) / 1_000_000)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

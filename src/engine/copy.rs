@@ -1,10 +1,11 @@
 //! Files into and out of a container's file system, as archives.
 
 use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
+use super::archive_reader::ArchiveReader;
 use super::container::short;
 use super::error::from_bollard;
 use super::{Engine, EngineError, TarSource};
@@ -64,25 +65,20 @@ impl Engine {
         bytes.map(move |piece| piece.map_err(|e| from_bollard(&doing, e)))
     }
 
-    /// [`Engine::get_archive`] at once, refusing more than `limit` bytes.
-    pub async fn get_archive_bytes(
+    /// [`Engine::get_archive`] for code that reads and blocks; none when nothing is at `path`.
+    pub async fn open_archive(
         &self,
         id: &str,
         path: &str,
-        limit: usize,
-    ) -> Result<Bytes, EngineError> {
+    ) -> Result<Option<ArchiveReader>, EngineError> {
         let mut stream = self.get_archive(id, path);
-        let mut all = BytesMut::new();
-        while let Some(piece) = stream.next().await {
-            all.extend_from_slice(&piece?);
-            if all.len() > limit {
-                return Err(EngineError::other(
-                    format!("copying `{path}` out of container `{}`", short(id)),
-                    format!("it is larger than {limit} bytes"),
-                ));
-            }
+        // The engine's answer comes with the first piece.
+        match stream.next().await {
+            Some(Ok(first)) => Ok(Some(ArchiveReader::new(first, stream))),
+            Some(Err(error)) if error.is_not_found() => Ok(None),
+            Some(Err(error)) => Err(error),
+            None => Ok(None),
         }
-        Ok(all.freeze())
     }
 
     /// Whether there is a file or folder at `path` in the container, its mounts included. The

@@ -6,6 +6,7 @@
 //! that reads the engine's error texts, [`raw`] and [`session`] do the two
 //! things bollard does not offer (an upgraded connection, build secrets).
 
+mod archive_reader;
 mod build;
 mod build_progress;
 mod clock;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 
+pub use archive_reader::ArchiveReader;
 pub use build::{BuildRequest, BuildSecret, BuiltImage};
 pub use build_progress::{BuildEvent, BuildFailure};
 pub use connect::{Candidate, Found, candidates};

@@ -7,10 +7,12 @@ mod container;
 mod dockerfile;
 mod env_file;
 mod environment;
-mod file;
+mod host;
 mod image;
 mod missed;
+mod mount;
 mod network;
+mod own_name;
 mod probe;
 mod secret;
 
@@ -25,10 +27,12 @@ pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use environment::{EnvironmentSeen, Side, VariableFrom};
-pub use file::{HostInFile, MissingFile, MountSeen};
+pub use host::{HostInFile, HostInValue, ValueOf};
 pub use image::{ImageOrigin, ImageSeen};
 pub use missed::MissedFile;
+pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
+pub use own_name::{OwnName, OwnNameFor};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
 
@@ -55,6 +59,12 @@ pub struct Evidence {
     pub engine_architecture: String,
     /// Service names used as hosts in files that are in an image.
     pub hosts_in_files: Vec<HostInFile>,
+    /// Service names used as hosts in values that production gets from the Compose file.
+    #[serde(default)]
+    pub hosts_in_values: Vec<HostInValue>,
+    /// Where programs take their container's own host name for an address or an identity.
+    #[serde(default)]
+    pub own_names: Vec<OwnName>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
     /// Lines of env files that ECS reads otherwise.
@@ -109,6 +119,8 @@ pub enum Kind {
     StartOrder,
     /// Files of the images.
     Files,
+    /// The env files of the services.
+    EnvFiles,
     /// The images themselves.
     Images,
     /// The layers of the images that the project builds.
@@ -149,6 +161,8 @@ impl Evidence {
             secrets: Vec::new(),
             engine_architecture: String::new(),
             hosts_in_files: Vec::new(),
+            hosts_in_values: Vec::new(),
+            own_names: Vec::new(),
             mounts: Vec::new(),
             env_file_lines: Vec::new(),
             environment: Vec::new(),

@@ -15,6 +15,10 @@ pub struct Lookup {
     pub outcome: LookupOutcome,
     /// How often it was asked.
     pub count: u64,
+    /// When it was asked first: milliseconds after the start of the asker's container, or of the first
+    /// container of the task when the asker is not known.
+    #[serde(default)]
+    pub first_ms: Option<u64>,
 }
 
 /// How a DNS question ended.

@@ -9,7 +9,7 @@ use crate::build::copied::{self, ContextFile, FileKind};
 use crate::build::dockerfile as reader;
 use crate::evidence::{Evidence, HostInFile};
 use crate::finding::{Finding, Judgement};
-use crate::scan::hosts_in_value;
+use crate::scan::{hosts_in_value, is_docker_host};
 
 /// The address of a neighbour in the task.
 const LOOPBACK: &str = "127.0.0.1";
@@ -57,10 +57,8 @@ pub fn plan(evidence: &Evidence, judgement: &Judgement, ground: &Ground, texts: 
             continue;
         }
         let steps = match finding.rule.code {
-            "H001" | "H004" if finding.data.contains_key("target") => {
-                in_source(evidence, finding, texts)
-            }
-            "H002" => in_environment(evidence, finding, texts),
+            "H001" | "H004" if is_in_file(evidence, finding) => in_source(evidence, finding, texts),
+            "H002" | "H004" => in_environment(evidence, finding, texts),
             "E001" => missing(finding, ground, texts),
             "E010" => mutable_tag(finding, ground),
             "T006" => shell_form(finding, texts),
@@ -108,12 +106,24 @@ fn address(evidence: &Evidence, services: &[String], target: &str) -> Result<Str
     let all = services
         .iter()
         .all(|service| is_neighbour(evidence, service, target));
+    if is_docker_host(target) {
+        return Err(format!(
+            "only you know what stands for `{target}` in production"
+        ));
+    }
     match all {
         true => Ok(LOOPBACK.to_owned()),
         false => Err(format!(
             "`{target}` is in another task: only you know its address in production"
         )),
     }
+}
+
+/// Whether the finding is about a file of an image, and not about a value of the Compose file.
+fn is_in_file(evidence: &Evidence, finding: &Finding) -> bool {
+    let place = finding.locations.first().map(|location| &location.place);
+    let mut seen = evidence.hosts_in_files.iter();
+    place.is_some_and(|place| seen.any(|seen| seen.place == *place))
 }
 
 /// H001, H004 in a file: the host moves to a variable, or the variable that it is the default of gets
@@ -124,7 +134,8 @@ fn in_source(evidence: &Evidence, finding: &Finding, texts: &Texts) -> Steps {
     let seen = seen
         .find(|seen| seen.place == *place)
         .ok_or("the finding is not about a file")?;
-    let address = address(evidence, &seen.services, &seen.target)?;
+    let target = seen.target.as_deref().unwrap_or(&seen.host);
+    let address = address(evidence, &seen.services, target)?;
     let file = |service: &str| -> Result<String, Reason> {
         let service = evidence.prod.services.get(service);
         let service = service.ok_or("a service of the finding is not in the project")?;
@@ -231,13 +242,40 @@ fn default_with(seen: &HostInFile, address: &str, texts: &Texts) -> Result<Strin
     }
 }
 
-/// H002: a variable of the Compose file gets a production value, the same with the neighbours'
-/// address.
+/// H002, H004 in a value: a variable of the Compose file gets a production value for each service that
+/// has it, the same with the neighbours' address.
 fn in_environment(evidence: &Evidence, finding: &Finding, texts: &Texts) -> Steps {
     let name = text_of(finding, "variable").ok_or("only variables are mended by machine")?;
-    let service = finding.service.as_deref().unwrap_or_default();
+    let services = finding.data.get("services").and_then(|all| all.as_array());
+    let services: Vec<&str> = services
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.as_str())
+        .collect();
+    let mut steps = Vec::new();
+    for service in &services {
+        let variable = production_variable(evidence, service, name, texts)?;
+        steps.push(Step::ProdVariable(variable));
+    }
+    let whose: Vec<String> = services
+        .iter()
+        .map(|service| format!("`{service}`"))
+        .collect();
+    Ok((
+        format!("give `{name}` of {} its production value", whose.join(", ")),
+        steps,
+    ))
+}
+
+/// The variable `name` of `service` with the addresses of production in it.
+fn production_variable(
+    evidence: &Evidence,
+    service: &str,
+    name: &str,
+    texts: &Texts,
+) -> Result<Variable, Reason> {
     let service = evidence.prod.services.get(service);
-    let service = service.ok_or("the service of the finding is not in the project")?;
+    let service = service.ok_or("a service of the finding is not in the project")?;
     let file = service.place.path.to_string();
     let text = texts.get(&file).ok_or("its Compose file cannot be read")?;
     let value = match compose_file::written(text, &file, &service.name, name) {
@@ -252,17 +290,12 @@ fn in_environment(evidence: &Evidence, finding: &Finding, texts: &Texts) -> Step
     if value.contains("**") {
         return Err("its value has a secret that does not belong into a Compose file".to_owned());
     }
-    let value = with_addresses(evidence, &service.name, name, &value)?;
-    let variable = Variable {
+    Ok(Variable {
+        value: with_addresses(evidence, &service.name, name, &value)?,
         file,
         service: service.name.clone(),
         name: name.to_owned(),
-        value,
-    };
-    Ok((
-        format!("give `{name}` of `{}` its production value", service.name),
-        vec![Step::ProdVariable(variable)],
-    ))
+    })
 }
 
 /// `value` with every service name in it replaced.
@@ -301,6 +334,19 @@ fn missing(finding: &Finding, ground: &Ground, texts: &Texts) -> Steps {
     let (path, target) = text_of(finding, "path")
         .zip(text_of(finding, "target"))
         .ok_or("the finding names no path")?;
+    if finding.data.contains_key("secret") || is_secret(path) {
+        return Err(
+            "what it holds may be a secret, which does not belong into an image".to_owned(),
+        );
+    }
+    if finding.data.contains_key("paths") {
+        return Err("which of the paths production needs is for you to say".to_owned());
+    }
+    if let Some(line) = text_of(finding, "ignored_by_git") {
+        return Err(format!(
+            "git ignores it ({line}): a clean checkout has nothing to copy, so let the build make it"
+        ));
+    }
     let build = ground.builds.get(service);
     let build = build.ok_or_else(|| {
         format!(
@@ -309,11 +355,6 @@ fn missing(finding: &Finding, ground: &Ground, texts: &Texts) -> Steps {
     })?;
     let file = build.dockerfile.as_deref();
     let file = file.ok_or("its Dockerfile is not a file of the project")?;
-    if is_secret(path) {
-        return Err(
-            "what it holds may be a secret, which does not belong into an image".to_owned(),
-        );
-    }
     let inside = match &*build.context {
         "" => Some(path),
         context => path

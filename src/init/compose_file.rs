@@ -4,6 +4,8 @@ mod quote;
 
 use std::fmt::Write;
 
+use crate::compose::quote::printable;
+
 /// Lists of plain words up to this column stay on one line.
 const WIDTH: usize = 100;
 
@@ -278,7 +280,7 @@ fn comments(out: &mut String, texts: &[String], indent: usize) {
         let mut line = String::new();
         let clean: String = paragraph
             .chars()
-            .map(|c| if quote::printable(c) { c } else { ' ' })
+            .map(|c| if printable(c) { c } else { ' ' })
             .collect();
         for word in clean.split_whitespace() {
             if !line.is_empty() && indent + line.chars().count() + word.chars().count() > WIDTH {

@@ -382,6 +382,16 @@ impl<'a> Task<'a> {
         }
     }
 
+    /// When the container of each service was started, in milliseconds since 1970.
+    async fn starts(&self) -> Result<HashMap<String, u64>, RunError> {
+        let all = self.containers.iter().map(|(service, id)| async move {
+            let state = self.session.engine.inspect(id).await?;
+            let started = state.and_then(|state| state.started_milliseconds());
+            Ok::<_, EngineError>(started.map(|started| (service.clone(), started)))
+        });
+        Ok(try_join_all(all).await?.into_iter().flatten().collect())
+    }
+
     /// How a container took its stop; none when it was cut short, or when the engine does not tell.
     async fn stop_seen(&self, id: &str, stop: &stop::Stopped) -> Option<StopSeen> {
         /// 128 + SIGKILL.
@@ -409,11 +419,15 @@ impl<'a> Task<'a> {
             .session
             .engine
             .logs(&self.holder.id, LogOptions::default());
-        let mut questions: HashMap<wire::Question, u64> = HashMap::new();
+        let mut questions: HashMap<wire::Question, (u64, Option<u64>)> = HashMap::new();
         while let Some(chunk) = lines.next().await {
             match wire::Event::decode(&chunk?.line) {
-                Some(wire::Event::Lookup { question, count }) => {
-                    questions.insert(question, count);
+                Some(wire::Event::Lookup {
+                    question,
+                    count,
+                    first,
+                }) => {
+                    questions.insert(question, (count, first));
                 }
                 Some(wire::Event::Problem { what }) => {
                     self.session
@@ -422,16 +436,30 @@ impl<'a> Task<'a> {
                 _ => {}
             }
         }
+        let starts = self.starts().await?;
         let mut lookups: Vec<Lookup> = questions
             .into_iter()
-            .map(|(question, count)| lookup(question, count))
+            .map(|(question, (count, first))| {
+                let first_ms = first.and_then(|first| after_start(first, &question.asker, &starts));
+                lookup(question, count, first_ms)
+            })
             .collect();
         lookups.sort_by(|a, b| (&a.name, &a.record, &a.asker).cmp(&(&b.name, &b.record, &b.asker)));
         Ok(lookups)
     }
 }
 
-fn lookup(question: wire::Question, count: u64) -> Lookup {
+/// How long after the start of the asker's container, or of the task's first, `first` is.
+fn after_start(first: u64, asker: &Option<String>, starts: &HashMap<String, u64>) -> Option<u64> {
+    let start = match asker {
+        Some(asker) => starts.get(asker),
+        None => starts.values().min(),
+    };
+    // Two clocks of one machine can differ by some milliseconds.
+    Some(first.saturating_sub(*start?))
+}
+
+fn lookup(question: wire::Question, count: u64, first_ms: Option<u64>) -> Lookup {
     Lookup {
         name: question.name,
         record: question.record_type.to_string(),
@@ -443,6 +471,7 @@ fn lookup(question: wire::Question, count: u64) -> Lookup {
             wire::Outcome::Failed => LookupOutcome::Failed,
         },
         count,
+        first_ms,
     }
 }
 

@@ -7,6 +7,8 @@
 mod judge;
 pub mod table;
 
+use std::collections::HashSet;
+
 use crate::app::{App, MountKind, NetworkMode, Service};
 use crate::compose::{Kind, Node, PASSED_THROUGH, Value};
 use crate::evidence::Change;
@@ -28,12 +30,16 @@ pub fn changes(app: &App) -> Vec<Change> {
 
 /// Rewrites the resolved tree as the production run of `app` uses it.
 pub fn document(document: &mut Node, app: &App) {
-    for service in app.services.values() {
-        let judged = judge::service(app, service);
-        let services = document.get_mut("services");
-        let Some(node) = services.and_then(|all| all.get_mut(&service.name)) else {
+    let services = document.get_mut("services").map(|node| &mut node.value);
+    let services = match services {
+        Some(Value::Mapping(entries)) => &mut entries[..],
+        _ => &mut [],
+    };
+    for (key, node) in services {
+        let Some(service) = key.text().and_then(|name| app.services.get(name)) else {
             continue;
         };
+        let judged = judge::service(app, service);
         production(node, service);
         let mut edits: Vec<Edit> = judged.into_iter().flat_map(|one| one.edits).collect();
         // From the end of each list, so that what is left keeps its number until it is looked at.
@@ -46,7 +52,7 @@ pub fn document(document: &mut Node, app: &App) {
     for section in ["networks", "configs", "secrets"] {
         document.remove(section);
     }
-    let used: Vec<&str> = app
+    let used: HashSet<&str> = app
         .services
         .values()
         .flat_map(|service| &service.volumes)
@@ -59,7 +65,7 @@ pub fn document(document: &mut Node, app: &App) {
         .get_mut("volumes")
         .map(|volumes| &mut volumes.value)
     {
-        volumes.retain(|(key, _)| key.text().is_some_and(|key| used.contains(&key)));
+        volumes.retain(|(key, _)| key.text().is_some_and(|key| used.contains(key)));
         for (_, volume) in volumes {
             // Each task has its own, whatever driver or name dev gives it.
             for key in ["driver", "driver_opts", "external"] {

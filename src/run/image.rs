@@ -110,6 +110,12 @@ pub struct BuildInput {
     extras: Vec<archive::Extra>,
 }
 
+/// A Dockerfile's text.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = context::read_instructions(path)?;
+    String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8 text"))
+}
+
 /// Which image a run wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
@@ -275,7 +281,7 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
     }
     let text = match &build.dockerfile_inline {
         Some(text) => text.clone(),
-        None => std::fs::read_to_string(&build.dockerfile).map_err(|error| {
+        None => read_text(&build.dockerfile).map_err(|error| {
             let problem = Problem::error(format!(
                 "cannot read the Dockerfile `{shown}` of `{}`: {error}",
                 service.name

@@ -95,13 +95,22 @@ const SKIPPED_NAMES: &[&str] = &[
 ///
 /// `head` is the file's beginning, some kilobytes if it has them.
 pub fn scannable(path: &str, size: u64, head: &[u8]) -> bool {
-    size > 0
-        && size <= LARGEST
-        && is_place(path)
-        && !is_unit_test(path)
-        && is_text(head)
-        && !is_foreign(path, head)
-        && !is_minified(path, head)
+    worth_reading(size) && worth_opening(path) && worth_searching(path, head)
+}
+
+/// What a file's name says of that.
+pub fn worth_opening(path: &str) -> bool {
+    is_place(path) && !is_unit_test(path)
+}
+
+/// What its size says, in bytes.
+pub fn worth_reading(size: u64) -> bool {
+    size > 0 && size <= LARGEST
+}
+
+/// What its beginning says.
+pub fn worth_searching(path: &str, head: &[u8]) -> bool {
+    is_text(head) && !is_foreign(path, head) && !is_minified(path, head)
 }
 
 /// Folder and name.

@@ -7,17 +7,19 @@
 //! a port, a key that speaks of hosts, a flag, a directive, a call that connects.
 //!
 //! The files by subject: [`names`] finds the words, [`language`] and [`lex`] tell
-//! strings from comments, [`url`], [`host_port`], [`key`], [`call`], [`command`]
+//! strings from comments, [`docker_host`] knows what Docker alone resolves, [`url`], [`host_port`], [`key`], [`call`], [`command`]
 //! and [`directive`] each know one form, [`veto`] knows what never is a host,
-//! [`env_default`] says which variable replaces a value, and [`files`] which
-//! files to read.  Nothing here reads a file or knows any app.
+//! [`env_default`] says which variable replaces a value, [`hostname`] finds who
+//! listens on the container's own name, and [`files`] which files to read.  Nothing here reads a file or knows any app.
 
 mod call;
 mod command;
 mod directive;
+mod docker_host;
 mod env_default;
 mod files;
 mod host_port;
+mod hostname;
 mod key;
 mod language;
 mod lex;
@@ -32,7 +34,9 @@ mod words;
 
 use serde::Serialize;
 
-pub use files::scannable;
+pub use files::{scannable, worth_opening, worth_reading, worth_searching};
+pub use hostname::{HostnameFor, HostnameUse, hostname_uses, listens_on_hostname};
+pub use names::{DOCKER_HOSTS, is_docker_host};
 pub use value::ValueHost;
 
 use names::Names;
@@ -121,6 +125,17 @@ impl Scanner {
         found
     }
 
+    /// Whether a file may have anything of interest, a name or a sign of the host name: the cheap
+    /// question that spares most of them all others.
+    pub fn is_of_interest(&self, file: &[u8]) -> bool {
+        self.names.occur_in_bytes(file)
+    }
+
+    /// Byte ranges of a text in which a name stands as a whole word, host or not.
+    pub fn words<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+        self.names.places(text)
+    }
+
     /// The hosts in one value of a compose file.
     ///
     /// `key` is the variable's name, or empty for a command or a health check,
@@ -142,7 +157,8 @@ pub fn hosts_in_value(key: &str, value: &str, names: &[String]) -> Vec<ValueHost
 
 /// The form in which a place is a host, the most telling first.
 fn host_at(spot: &Spot) -> Option<Found> {
-    let found = url::find(spot)
+    let found = docker_host::find(spot)
+        .or_else(|| url::find(spot))
         .or_else(|| directive::find(spot))
         .or_else(|| command::find(spot))
         .or_else(|| host_port::find(spot))
@@ -159,7 +175,8 @@ fn host_at(spot: &Spot) -> Option<Found> {
 
 /// The forms that need no code around them.
 fn call_free(spot: &Spot) -> Option<Found> {
-    let found = url::find(spot)
+    let found = docker_host::find(spot)
+        .or_else(|| url::find(spot))
         .or_else(|| command::find(spot))
         .or_else(|| host_port::find(spot))
         .or_else(|| key::find(spot))?;

@@ -2,10 +2,35 @@
 
 use regex::Regex;
 
-/// The names to look for, compiled once.
+/// Names that Docker alone gives an address, besides those of services: the developer's machine and
+/// the gateway of Docker's virtual machine ("Explore networking features on Docker Desktop"), their
+/// older spellings, and the DNS server of Docker's own networks ("Networking overview", DNS services).
+pub const DOCKER_HOSTS: &[&str] = &[
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "docker.for.mac.host.internal",
+    "docker.for.mac.localhost",
+    "docker.for.win.host.internal",
+    "docker.for.win.localhost",
+    DOCKER_RESOLVER,
+];
+
+/// The DNS server of Docker's own networks.
+pub(super) const DOCKER_RESOLVER: &str = "127.0.0.11";
+
+/// Whether Docker alone knows this host, in any app.
+pub fn is_docker_host(name: &str) -> bool {
+    DOCKER_HOSTS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The names to look for, compiled once; those of Docker are always among them.
 #[derive(Debug)]
 pub(super) struct Names {
     pattern: Option<Regex>,
+    /// The same for text that may not be UTF-8.
+    bytes: Option<regex::bytes::Regex>,
 }
 
 impl Names {
@@ -14,21 +39,25 @@ impl Names {
             .iter()
             .map(|name| name.trim())
             .filter(|name| could_be_host(name))
+            .chain(DOCKER_HOSTS.iter().copied())
             .collect();
         // Longest first: an alternation takes its first branch, and `web-db`
         // must not be read as `web` with something after it.
         wanted.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         wanted.dedup();
-        let pattern = (!wanted.is_empty())
-            .then(|| {
-                wanted
-                    .iter()
-                    .map(|name| regex::escape(name))
-                    .collect::<Vec<_>>()
-                    .join("|")
-            })
-            .and_then(|branches| Regex::new(&branches).ok());
-        Self { pattern }
+        let branches: Vec<String> = wanted.iter().map(|name| regex::escape(name)).collect();
+        let branches = branches.join("|");
+        Self {
+            pattern: Regex::new(&branches).ok(),
+            bytes: regex::bytes::Regex::new(&with_signs(&branches)).ok(),
+        }
+    }
+
+    /// Whether a file as it is on disk has a name, or reads its container's own.
+    pub(super) fn occur_in_bytes(&self, file: &[u8]) -> bool {
+        self.bytes
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(file))
     }
 
     /// Whether any name occurs at all: the cheap question that spares most files.
@@ -46,6 +75,11 @@ impl Names {
             .map(|found| (found.start(), found.end()))
             .filter(move |&(start, end)| opens_label(&text[..start]) && closes_label(&text[end..]))
     }
+}
+
+/// One search for all that is looked for in files.
+fn with_signs(branches: &str) -> String {
+    format!("{branches}|{}", super::hostname::SIGNS.join("|"))
 }
 
 /// Loopback resolves everywhere, and a bare number is no name.

@@ -186,7 +186,17 @@ pub(super) fn judge(key: &str) -> Judgement {
 
 /// Whether a key speaks of names that are compared, not looked up.
 pub(super) fn never(key: &str) -> bool {
-    split(key).iter().any(|word| NEVER.contains(&word.as_str()))
+    let words = split(key);
+    words.iter().any(|word| NEVER.contains(&word.as_str())) || excludes(&words)
+}
+
+/// `NO_PROXY`, `nonProxyHosts`: names that a client compares with the one it wants.
+fn excludes(words: &[String]) -> bool {
+    let proxy = |word: &String| word == "proxy";
+    words.first().is_some_and(|first| first == "noproxy")
+        || words
+            .windows(2)
+            .any(|pair| matches!(&*pair[0], "no" | "non") && proxy(&pair[1]))
 }
 
 /// Connection strings, and .NET's `EventBusConnection`; `DB_CONNECTION` of other
@@ -331,6 +341,10 @@ mod tests {
             "HOST_PORT_TYPE",
             "",
             "CORS_ORIGIN",
+            "NO_PROXY",
+            "no_proxy",
+            "noProxy",
+            "http.nonProxyHosts",
         ];
         for key in others {
             assert_eq!(judge(key), Judgement::Other, "{key}");

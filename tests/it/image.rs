@@ -184,7 +184,7 @@ services:
     report.outcome.exits(1).says(&["probe ok in prod"]);
     assert_eq!(
         report.errors(),
-        ["missing-from-image"],
+        ["missing-from-image", "code-only-by-mount"],
         "{}",
         report.outcome
     );

@@ -176,7 +176,11 @@ fn what_is_wrong_with_this_task_is_found_and_nothing_else() {
     report.finding("service-lookup-failed", "host", "sibling");
     // Its code comes through the mount alone.
     report.finding("missing-from-image", "target", "/app");
-    let known = ["service-lookup-failed", "missing-from-image"];
+    let known = [
+        "service-lookup-failed",
+        "missing-from-image",
+        "code-only-by-mount",
+    ];
     assert!(
         report.errors().iter().all(|rule| known.contains(rule)),
         "{}",

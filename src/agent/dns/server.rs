@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dns::message::{Query, Rcode, Record, Unreadable, read_query};
 use crate::dns::policy::{Policy, Ruling};
@@ -128,10 +128,16 @@ impl Resolver {
         };
         // Reported under the lock: the last event of a question must carry its highest number.
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(event) = tally.add(question) {
+        if let Some(event) = tally.add(question, milliseconds_now()) {
             (self.report)(&event);
         }
     }
+}
+
+/// Since 1970.
+fn milliseconds_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Sockets that are bound and not served yet. All are bound before any is served, so that a task with

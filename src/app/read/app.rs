@@ -12,28 +12,12 @@ use crate::compose::{Project, normal};
 /// Problems go to `cx`; the app is of use only when none of them is an error.
 pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
     let root = &project.document;
-    let normal = normal::normal(root);
-    let mut app = App {
-        name: project.name.clone(),
-        directory: project.directory.clone(),
-        files: project.files.clone(),
-        services: IndexMap::new(),
-        networks: resources(&normal, "networks", cx),
-        volumes: resources(&normal, "volumes", cx),
-        task: TaskSize::default(),
-        launch_type: LaunchType::default(),
-        architecture: None,
-        probes: Vec::new(),
-        ignore: Vec::new(),
-        elsewhere: IndexMap::new(),
-    };
-    fixed_names(&mut app);
+    let mut app = without_services(project, cx);
     let secrets = extension::build_secrets(root);
     let files = file::Known::of(root, &project.environment);
     let services = root.get("services").and_then(Node::as_mapping);
     for (key, node) in services.unwrap_or(&[]) {
         let name = key.text().unwrap_or_default();
-        let settings = &normal["services"][name];
         let reading = service::Reading {
             name,
             place: &key.place,
@@ -42,20 +26,12 @@ pub fn app(project: &Project, mode: Mode, cx: &mut Context) -> App {
             env_files: &project.env_files,
             mode,
         };
-        let service = reading.read(node, settings, cx);
+        let service = reading.read(node, cx);
         app.services.insert(name.to_owned(), service);
     }
     jobs(root, cx);
     if app.services.is_empty() && !cx.problems.any_error() {
-        let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();
-        let problem = cx.error(&root.place, "the project has no services to run");
-        problem.help = Some(match &*inactive {
-            [] => "add a `services:` mapping with at least one service".to_owned(),
-            names => format!(
-                "{} only run with a profile: activate it with `--profile`",
-                names.join(", ")
-            ),
-        });
+        nothing_to_run(project, cx);
     }
     extension::of_project(project, &mut app, mode, cx);
     app
@@ -75,26 +51,58 @@ fn jobs(root: &Node, cx: &mut Context) {
     }
 }
 
+fn without_services(project: &Project, cx: &mut Context) -> App {
+    let mut app = App {
+        name: project.name.clone(),
+        directory: project.directory.clone(),
+        files: project.files.clone(),
+        services: IndexMap::new(),
+        networks: resources(&project.document, "networks", cx),
+        volumes: resources(&project.document, "volumes", cx),
+        task: TaskSize::default(),
+        launch_type: LaunchType::default(),
+        architecture: None,
+        probes: Vec::new(),
+        ignore: Vec::new(),
+        elsewhere: IndexMap::new(),
+    };
+    fixed_names(&mut app);
+    app
+}
+
+fn nothing_to_run(project: &Project, cx: &mut Context) {
+    let inactive: Vec<&str> = project.disabled.iter().map(|one| &*one.name).collect();
+    let place = &project.document.place;
+    let problem = cx.error(place, "the project has no services to run");
+    problem.help = Some(match &*inactive {
+        [] => "add a `services:` mapping with at least one service".to_owned(),
+        names => format!(
+            "{} only run with a profile: activate it with `--profile`",
+            names.join(", ")
+        ),
+    });
+}
+
 /// The resources of one section in their typed form.
 fn resources<T: DeserializeOwned>(
-    normal: &serde_json::Value,
+    root: &Node,
     section: &str,
     cx: &mut Context,
 ) -> IndexMap<String, T> {
     let mut all = IndexMap::new();
-    let Some(entries) = normal[section].as_object() else {
-        return all;
-    };
-    for (name, value) in entries {
-        match serde_json::from_value(value.clone()) {
+    let entries = root.get(section).and_then(Node::as_mapping);
+    for (key, node) in entries.unwrap_or(&[]) {
+        let name = key.text().unwrap_or_default();
+        match serde_json::from_value(normal::entry(section, node)) {
             Ok(resource) => {
-                all.insert(name.clone(), resource);
+                all.insert(name.to_owned(), resource);
             }
             Err(error) => {
                 cx.error_without_place(format!("`{section}.{name}` cannot be used: {error}"));
             }
         }
     }
+    all.sort_keys();
     all
 }
 

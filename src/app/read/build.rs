@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::keys::Keys;
 use super::network::extra_hosts;
 use super::service::ulimits;
 use super::{Context, Node};
@@ -15,8 +16,6 @@ pub fn build(
     secrets: &IndexMap<String, BuildSecret>,
     cx: &mut Context,
 ) -> Option<Build> {
-    let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
-    let is_set = |key: &str| node.get(key).and_then(Node::text) == Some("true");
     let context = node.get("context")?;
     let directory = context.text()?;
     if is_remote(directory) {
@@ -24,87 +23,54 @@ pub fn build(
             .help = Some("clone the repository and name its directory".to_owned());
         return None;
     }
-    let dockerfile = text("dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
+    let mut keys = Keys::of(node, cx);
+    let dockerfile = keys.text("dockerfile");
+    let dockerfile = dockerfile.as_deref().unwrap_or("Dockerfile");
     let directory = std::path::PathBuf::from(directory);
-    let mut strings = |key: &str| {
-        let list = node.get(key);
-        list.map(|list| cx.plain_strings(list, "a text"))
-            .unwrap_or_default()
-    };
-    let lists = BuildLists {
-        cache_from: strings("cache_from"),
-        cache_to: strings("cache_to"),
-        entitlements: strings("entitlements"),
-        no_cache_filter: strings("no_cache_filter"),
-        platforms: strings("platforms"),
-        tags: strings("tags"),
-    };
-    let args = pairs(node.get("args")).into_iter().map(|(name, value)| {
-        let place = value.place.clone();
-        let value = (!value.is_null()).then(|| value.text().unwrap_or_default().to_owned());
-        (name, At { value, place })
-    });
     Some(Build {
-        dockerfile: fold(&directory.join(&dockerfile)),
+        dockerfile: fold(&directory.join(dockerfile)),
         context: directory,
-        dockerfile_inline: text("dockerfile_inline"),
-        target: node
-            .get("target")
-            .and_then(|target| cx.string_at(target, "`target`")),
-        args: args.collect(),
-        labels: node
-            .get("labels")
-            .map(|labels| cx.text_pairs(labels, "`labels`"))
-            .unwrap_or_default(),
-        secrets: node
-            .get("secrets")
-            .map(|list| used_secrets(list, secrets))
-            .unwrap_or_default(),
+        dockerfile_inline: keys.text("dockerfile_inline"),
+        target: keys.read("target", |target, cx| cx.string_at(target, "`target`")),
+        args: args(node),
+        labels: keys.pairs("labels"),
+        secrets: keys.read("secrets", |list, _| used_secrets(list, secrets)),
         ssh: plain_pairs(node.get("ssh")),
         additional_contexts: plain_pairs(node.get("additional_contexts"))
             .into_iter()
             .map(|(name, value)| (name, value.unwrap_or_default()))
             .collect(),
-        cache_from: lists.cache_from,
-        cache_to: lists.cache_to,
-        entitlements: lists.entitlements,
-        no_cache_filter: lists.no_cache_filter,
-        platforms: lists.platforms,
-        tags: lists.tags,
-        extra_hosts: node
-            .get("extra_hosts")
-            .map(|hosts| {
-                extra_hosts(hosts)
-                    .into_iter()
-                    .map(|host| host.value)
-                    .collect()
-            })
-            .unwrap_or_default(),
-        network: text("network"),
-        isolation: text("isolation"),
-        provenance: text("provenance"),
-        sbom: text("sbom"),
-        no_cache: is_set("no_cache"),
-        privileged: is_set("privileged"),
-        pull: is_set("pull"),
-        shm_size: node
-            .get("shm_size")
-            .and_then(|size| cx.bytes(size, "`shm_size`")),
-        ulimits: node
-            .get("ulimits")
-            .map(|limits| ulimits(limits, cx))
-            .unwrap_or_default(),
+        cache_from: keys.texts("cache_from"),
+        cache_to: keys.texts("cache_to"),
+        entitlements: keys.texts("entitlements"),
+        no_cache_filter: keys.texts("no_cache_filter"),
+        platforms: keys.texts("platforms"),
+        tags: keys.texts("tags"),
+        extra_hosts: keys.read("extra_hosts", |hosts, _| {
+            let hosts = extra_hosts(hosts).into_iter();
+            hosts.map(|host| host.value).collect()
+        }),
+        network: keys.text("network"),
+        isolation: keys.text("isolation"),
+        provenance: keys.text("provenance"),
+        sbom: keys.text("sbom"),
+        no_cache: keys.is_set("no_cache"),
+        privileged: keys.is_set("privileged"),
+        pull: keys.is_set("pull"),
+        shm_size: keys.read("shm_size", |size, cx| cx.bytes(size, "`shm_size`")),
+        ulimits: keys.read("ulimits", ulimits),
         place: context.place.clone(),
     })
 }
 
-struct BuildLists {
-    cache_from: Vec<String>,
-    cache_to: Vec<String>,
-    entitlements: Vec<String>,
-    no_cache_filter: Vec<String>,
-    platforms: Vec<String>,
-    tags: Vec<String>,
+/// `args` with their places; null stands for one without a value.
+fn args(node: &Node) -> IndexMap<String, At<Option<String>>> {
+    let args = pairs(node.get("args")).into_iter().map(|(name, value)| {
+        let place = value.place.clone();
+        let value = (!value.is_null()).then(|| value.text().unwrap_or_default().to_owned());
+        (name, At { value, place })
+    });
+    args.collect()
 }
 
 fn plain_pairs(node: Option<&Node>) -> IndexMap<String, Option<String>> {

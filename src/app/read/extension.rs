@@ -179,16 +179,15 @@ pub fn of_project(project: &Project, app: &mut App, mode: Mode, cx: &mut Context
             _ => cx.unknown_key(place, key, "`x-envsim`", PROJECT_KEYS),
         }
     }
-    let names: Vec<String> = app.services.keys().cloned().collect();
-    for name in names {
-        let service = root.get("services").and_then(|all| all.get(&name));
-        let settings = service.and_then(|service| service.get("x-envsim"));
+    let services = root.get("services").and_then(Node::as_mapping);
+    for (key, service) in services.unwrap_or(&[]) {
+        let settings = service.get("x-envsim");
         let Some(probes) = settings.and_then(|settings| settings.get("probes")) else {
             continue;
         };
         for item in cx.items(probes, "`probes`") {
             app.probes
-                .extend(probe::read(item, Some(&name), project, app, cx));
+                .extend(probe::read(item, key.text(), project, app, cx));
         }
     }
     if app.probes.is_empty() {

@@ -9,6 +9,7 @@ mod extension;
 mod file;
 mod health;
 mod hook;
+mod keys;
 mod mount;
 mod network;
 mod port;

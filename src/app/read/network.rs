@@ -1,7 +1,7 @@
 //! `networks`, `network_mode` and `extra_hosts` of a service.
 
 use super::{Context, Node, Value};
-use crate::app::{At, NetworkAttachment, NetworkMode};
+use crate::app::{At, Link, NetworkAttachment, NetworkMode};
 
 /// Reads `networks`, the ones of highest priority first: the first is the default route.
 pub fn networks(node: &Node, cx: &mut Context) -> Vec<NetworkAttachment> {
@@ -109,4 +109,22 @@ pub fn extra_hosts(node: &Node) -> Vec<At<String>> {
         Value::Scalar(..) => {}
     }
     hosts
+}
+/// Reads `links`: `SERVICE` or `SERVICE:ALIAS`.
+pub fn links(list: &Node, cx: &mut Context) -> Vec<Link> {
+    let written = cx.strings(list, "`links`").into_iter();
+    let read = written.map(|link| {
+        let (service, alias) = link
+            .value
+            .split_once(':')
+            .unwrap_or((&link.value, &link.value));
+        Link {
+            service: service.to_owned(),
+            alias: At {
+                value: alias.to_owned(),
+                place: link.place.clone(),
+            },
+        }
+    });
+    read.collect()
 }

@@ -55,10 +55,15 @@ pub fn expose(node: &Node, cx: &mut Context) -> Vec<At<u16>> {
     for item in cx.strings(node, "`expose`") {
         let text = item.value.split('/').next().unwrap_or_default();
         match range(text) {
-            Some((first, last)) => all.extend((first..=last).map(|value| At {
-                value,
-                place: item.place.clone(),
-            })),
+            Some((first, last)) => {
+                if !cx.spend((last - first) as usize + 1, &item.place) {
+                    return all;
+                }
+                all.extend((first..=last).map(|value| At {
+                    value,
+                    place: item.place.clone(),
+                }));
+            }
             None => {
                 let message = format!("`{}` is neither a port nor a range of ports", item.value);
                 cx.error(&item.place, message);

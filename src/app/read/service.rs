@@ -10,14 +10,16 @@ use super::develop::develop;
 use super::environment::environment;
 use super::health::healthcheck;
 use super::hook::hooks;
+use super::keys::Keys;
 use super::mount::{mount, tmpfs};
-use super::network::{extra_hosts, network_mode, networks};
+use super::network::{extra_hosts, links, network_mode, networks};
 use super::port::{expose, ports};
 use super::{Context, Node, extension, file};
 use crate::app::{
-    At, BuildSecret, EnvFrom, FileKind, Mode, Place, ProdOverrides, Service, Settings, Ulimit,
+    At, BuildSecret, EnvFrom, FileKind, Mode, Mount, Place, ProdOverrides, Service, Settings,
+    Ulimit,
 };
-use crate::compose::EnvFile;
+use crate::compose::{EnvFile, normal};
 
 /// What is known when a service is read.
 pub struct Reading<'a> {
@@ -36,127 +38,69 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads the canonical `node`, whose normal form is `normal`.
-    pub fn read(&self, node: &Node, normal: &serde_json::Value, cx: &mut Context) -> Service {
-        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
-        let is_set = |key: &str| node.get(key).and_then(Node::text) == Some("true");
-        let strings = |key: &str, cx: &mut Context| {
-            let written = node.get(key);
-            written
-                .map(|list| cx.plain_strings(list, key))
-                .unwrap_or_default()
-        };
-        let pairs = |key: &str, cx: &mut Context| {
-            let written = node.get(key);
-            written
-                .map(|map| cx.text_pairs(map, key))
-                .unwrap_or_default()
-        };
-        let at = |key: &str, cx: &mut Context| {
-            let written = node.get(key).filter(|value| !value.is_null());
-            written.and_then(|value| cx.string_at(value, key))
-        };
-        let bytes = |key: &str, cx: &mut Context| {
-            let written = node.get(key).filter(|value| !value.is_null());
-            written.and_then(|value| cx.bytes(value, key))
-        };
-        let settings: Settings = self.settings(normal, cx);
-        let (variables, unset) = node.get("environment").map(environment).unwrap_or_default();
-        let mut volumes: Vec<_> = items(node, "volumes")
-            .iter()
-            .filter_map(|item| mount(item, cx))
-            .collect();
-        if let Some(list) = node.get("tmpfs") {
-            volumes.extend(cx.strings(list, "tmpfs").iter().map(tmpfs));
-        }
+    /// Reads the canonical `node`.
+    pub fn read(&self, node: &Node, cx: &mut Context) -> Service {
+        let settings = self.settings(node, cx);
         let limit = settings.limits().map(|limits| limits.memory);
+        let (environment, unset_environment) =
+            node.get("environment").map(environment).unwrap_or_default();
+        let files = self.mounted_files(node, cx);
+        let mut keys = Keys::of(node, cx);
         let mut service = Service {
             name: self.name.to_owned(),
             place: self.place.clone(),
-            image: at("image", cx),
-            build: node
-                .get("build")
-                .and_then(|node| build(node, self.secrets, cx)),
-            command: node
-                .get("command")
-                .and_then(|words| cx.words(words, "`command`")),
-            entrypoint: node
-                .get("entrypoint")
-                .and_then(|words| cx.words(words, "`entrypoint`")),
-            environment: variables,
-            unset_environment: unset,
-            ports: node
-                .get("ports")
-                .map(|list| ports(list, cx))
-                .unwrap_or_default(),
-            expose: node
-                .get("expose")
-                .map(|list| expose(list, cx))
-                .unwrap_or_default(),
-            volumes,
-            depends_on: node
-                .get("depends_on")
-                .map(|map| depends_on(map, cx))
-                .unwrap_or_default(),
-            healthcheck: node.get("healthcheck").map(|check| healthcheck(check, cx)),
-            networks: node
-                .get("networks")
-                .map(|map| networks(map, cx))
-                .unwrap_or_default(),
-            network_mode: node
-                .get("network_mode")
-                .and_then(|mode| network_mode(mode, cx)),
-            working_dir: text("working_dir"),
-            user: text("user"),
-            profiles: strings("profiles", cx),
-            container_name: at("container_name", cx),
-            hostname: at("hostname", cx),
-            labels: pairs("labels", cx),
-            extra_hosts: node.get("extra_hosts").map(extra_hosts).unwrap_or_default(),
-            dns: strings("dns", cx),
-            restart: at("restart", cx),
-            stop_signal: text("stop_signal"),
-            stop_grace_period: node
-                .get("stop_grace_period")
-                .and_then(|period| cx.duration(period, "`stop_grace_period`")),
-            init: is_set("init"),
-            tty: is_set("tty"),
-            stdin_open: is_set("stdin_open"),
-            read_only: is_set("read_only"),
-            privileged: is_set("privileged"),
-            cap_add: strings("cap_add", cx),
-            cap_drop: strings("cap_drop", cx),
-            security_opt: strings("security_opt", cx),
-            group_add: strings("group_add", cx),
-            sysctls: pairs("sysctls", cx),
-            ulimits: node
-                .get("ulimits")
-                .map(|map| ulimits(map, cx))
-                .unwrap_or_default(),
-            shm_size: bytes("shm_size", cx),
-            memory: bytes("mem_limit", cx).or(limit.filter(|limit| *limit > 0)),
-            platform: text("platform"),
-            pull_policy: text("pull_policy"),
-            watch: node
-                .get("develop")
-                .map(|node| develop(node, cx))
-                .unwrap_or_default(),
-            env_files: self.env_files(),
-            files: self.mounted_files(node, cx),
-            pre_start: node
-                .get("pre_start")
-                .map(|list| hooks(list, cx))
-                .unwrap_or_default(),
-            post_start: node
-                .get("post_start")
-                .map(|list| hooks(list, cx))
-                .unwrap_or_default(),
-            pre_stop: node
-                .get("pre_stop")
-                .map(|list| hooks(list, cx))
-                .unwrap_or_default(),
+            image: keys.text_at("image"),
+            build: keys.read("build", |node, cx| build(node, self.secrets, cx)),
+            command: keys.words("command"),
+            entrypoint: keys.words("entrypoint"),
+            environment,
+            unset_environment,
+            ports: keys.read("ports", ports),
+            expose: keys.read("expose", expose),
+            volumes: volumes(&mut keys),
+            depends_on: keys.read("depends_on", depends_on),
+            healthcheck: keys.read("healthcheck", |node, cx| Some(healthcheck(node, cx))),
+            networks: keys.read("networks", networks),
+            network_mode: keys.read("network_mode", network_mode),
+            working_dir: keys.text("working_dir"),
+            user: keys.text("user"),
+            profiles: keys.texts("profiles"),
+            container_name: keys.text_at("container_name"),
+            hostname: keys.text_at("hostname"),
+            labels: keys.pairs("labels"),
+            label_places: keys.read("labels", label_places),
+            extra_hosts: keys.read("extra_hosts", |hosts, _| extra_hosts(hosts)),
+            links: keys.read("links", links),
+            dns: keys.texts("dns"),
+            restart: keys.text_at("restart"),
+            stop_signal: keys.text("stop_signal"),
+            stop_grace_period: keys.read("stop_grace_period", |period, cx| {
+                cx.duration(period, "`stop_grace_period`")
+            }),
+            init: keys.is_set("init"),
+            tty: keys.is_set("tty"),
+            stdin_open: keys.is_set("stdin_open"),
+            read_only: keys.is_set("read_only"),
+            privileged: keys.is_set("privileged"),
+            cap_add: keys.texts("cap_add"),
+            cap_drop: keys.texts("cap_drop"),
+            security_opt: keys.texts("security_opt"),
+            group_add: keys.texts("group_add"),
+            sysctls: keys.pairs("sysctls"),
+            ulimits: keys.read("ulimits", ulimits),
+            shm_size: keys.bytes("shm_size"),
+            memory: keys.bytes("mem_limit").or(limit.filter(|limit| *limit > 0)),
+            platform: keys.text("platform"),
+            pull_policy: keys.text("pull_policy"),
+            watch: keys.read("develop", develop),
+            env_files: self.env_files(|file| !file.raw),
+            missing_env_files: self.env_files(|file| file.missing),
+            files,
+            pre_start: keys.read("pre_start", hooks),
+            post_start: keys.read("post_start", hooks),
+            pre_stop: keys.read("pre_stop", hooks),
             settings,
-            keys: keys(node),
+            keys: places_of_keys(node),
             replica: None,
             essential: None,
             task: None,
@@ -174,17 +118,18 @@ impl Reading<'_> {
         service
     }
 
-    fn settings(&self, normal: &serde_json::Value, cx: &mut Context) -> Settings {
-        serde_json::from_value(normal.clone()).unwrap_or_else(|error| {
+    fn settings(&self, node: &Node, cx: &mut Context) -> Settings {
+        let normal = normal::entry("services", node);
+        serde_json::from_value(normal).unwrap_or_else(|error| {
             cx.error(self.place, format!("the service `{}`: {error}", self.name));
             Settings::default()
         })
     }
 
-    /// Files in the `raw` format are read as ECS reads them and left out.
-    fn env_files(&self) -> Vec<At<PathBuf>> {
+    /// The env files that are `wanted`: those in the `raw` format are read as ECS reads them.
+    fn env_files(&self, wanted: impl Fn(&EnvFile) -> bool) -> Vec<At<PathBuf>> {
         let own = self.env_files.iter();
-        let own = own.filter(|file| file.service == self.name && !file.raw);
+        let own = own.filter(|file| file.service == self.name && wanted(file));
         let at = own.map(|file| At {
             value: file.path.clone(),
             place: file.place.clone(),
@@ -203,11 +148,23 @@ impl Reading<'_> {
     }
 }
 
-fn items<'a>(node: &'a Node, key: &str) -> &'a [Node] {
-    node.get(key).and_then(Node::as_sequence).unwrap_or(&[])
+/// `volumes`, and `tmpfs` after them.
+fn volumes(keys: &mut Keys) -> Vec<Mount> {
+    let mut all: Vec<Mount> = keys.read("volumes", |list, cx| {
+        let items = list.as_sequence().unwrap_or(&[]).iter();
+        items.filter_map(|item| mount(item, cx)).collect()
+    });
+    let in_memory = keys.read("tmpfs", |list, cx| cx.strings(list, "`tmpfs`"));
+    all.extend(in_memory.iter().map(tmpfs));
+    all
 }
 
-fn keys(node: &Node) -> IndexMap<String, Place> {
+fn label_places(labels: &Node, cx: &mut Context) -> IndexMap<String, Place> {
+    let labels = cx.pairs(labels, "labels").into_iter();
+    labels.map(|(name, value)| (name, value.place)).collect()
+}
+
+fn places_of_keys(node: &Node) -> IndexMap<String, Place> {
     let entries = node.as_mapping().unwrap_or(&[]).iter();
     entries
         .filter_map(|(key, _)| Some((key.text()?.to_owned(), key.place.clone())))

@@ -139,24 +139,26 @@ fn optional_action<'a>(call: &Call<'a>) -> &'a str {
 
 /// A script that cannot be read, by what everybody calls it.
 fn by_name_of_script(call: &Call) -> Found {
-    let mut names = call.arguments.iter().filter(|word| !word.starts_with('-'));
-    let first = names.next().copied().unwrap_or_default();
-    let name = match first {
-        "run" | "run-script" => names.next().copied().unwrap_or_default(),
-        _ if call.program == "npm" => return None,
-        name => name,
-    };
-    let parts: Vec<&str> = name.split([':', '-']).collect();
-    let dev = parts
-        .iter()
-        .any(|part| matches!(*part, "dev" | "develop" | "development" | "watch"));
-    let builds = parts
-        .iter()
-        .any(|part| matches!(*part, "build" | "install" | "test" | "lint"));
-    (dev && !builds).then(|| {
-        (
-            format!("the script `{name}`, which is one for developers by its name,"),
-            NODE,
-        )
-    })
+    const OTHERS: &[&str] = &["install", "i", "ci", "add", "build", "test", "exec", "dlx"];
+    let words = call.arguments.iter().filter(|word| !word.starts_with('-'));
+    let words: Vec<&str> = words.copied().collect();
+    let first = words.first().copied().unwrap_or_default();
+    // npm wants `run`; the others take the bare name, behind that of a workspace maybe.
+    let runs = matches!(first, "run" | "run-script");
+    if OTHERS.contains(&first) || (call.program == "npm" && !runs) {
+        return None;
+    }
+    let name = words.into_iter().find(|word| is_for_developers(word))?;
+    Some((
+        format!("the script `{name}`, which is one for developers by its name,"),
+        NODE,
+    ))
+}
+
+/// `dev`, `start:dev`, `dev-server`, but not `build:dev`.
+fn is_for_developers(script: &str) -> bool {
+    let parts: Vec<&str> = script.split([':', '-']).collect();
+    let has = |names: &[&str]| parts.iter().any(|part| names.contains(part));
+    has(&["dev", "develop", "development", "watch"])
+        && !has(&["build", "install", "test", "lint", "migrate", "seed"])
 }

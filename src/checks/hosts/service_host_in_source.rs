@@ -1,20 +1,57 @@
 //! H001 `service-host-in-source`.
 
+use super::named;
 use crate::checks::rule;
-use crate::checks::words::{TASK_LOOPBACK, elsewhere, failed_lookups, list, lookup_sentence};
-use crate::evidence::{Evidence, HostInFile};
-use crate::finding::{Finding, Severity};
+use crate::evidence::Evidence;
+use crate::finding::Finding;
 
 rule! {
-    /// A service's name is written as a host in a file that goes into an image.
+    /// The name of a service is written as a host in a file that goes into an image, or that only a
+    /// bind mount brings and that belongs into one.
     ///
-    /// On a Docker network `mongodb:27017` reaches the service `mongodb`. The containers of an ECS task
-    /// share one network namespace and no such names: the connection fails with "host not found".
     /// A name that is only the default of an environment variable is a warning: production sets the
-    /// variable.
+    /// variable. It is an error all the same where production does not set it and the running task
+    /// looked the name up. What was looked up at run time stands with the finding as its proof.
     ///
-    /// Fix: read the address from the environment, and set it to `127.0.0.1` for a container of the same
-    /// task.
+    /// ## Why it breaks on ECS
+    ///
+    /// Docker gives every network of a Compose project a DNS server that knows the services by name:
+    /// `mongodb:27017` reaches the container of `mongodb`. The containers of an ECS task share one
+    /// network namespace instead. Nothing resolves their names, and the connection fails with "host not
+    /// found" (`ENOTFOUND`, `EAI_AGAIN`, "Name or service not known"). What runs in the same task is
+    /// reached at `127.0.0.1`; what runs elsewhere has a name of its own, from Service Connect, a load
+    /// balancer or a managed service.
+    ///
+    /// ## Broken
+    ///
+    /// ```js
+    /// await mongoose.connect('mongodb://mongodb:27017/goals');
+    /// ```
+    ///
+    /// ## Repaired
+    ///
+    /// ```js
+    /// await mongoose.connect(process.env.MONGODB_URL);
+    /// ```
+    ///
+    /// ```yaml
+    /// services:
+    ///   web:
+    ///     environment:
+    ///       MONGODB_URL: mongodb://mongodb:27017/goals
+    ///     x-envsim:
+    ///       prod:
+    ///         environment:
+    ///           MONGODB_URL: mongodb://127.0.0.1:27017/goals
+    /// ```
+    ///
+    /// A server that reads no variables, such as nginx, gets its file from a template: the official
+    /// image fills in `/etc/nginx/templates/*.template` when it starts.
+    ///
+    /// ## When to ignore it
+    ///
+    /// When the file is in the image and nothing reads it there, such as a sample or the settings of
+    /// another stage. Better still, keep it out with a line in `.dockerignore`.
     "H001", "service-host-in-source", Error, since "0.1.0",
     needs [Files],
     "a service name is written as a host in a file of an image",
@@ -24,89 +61,75 @@ fn check(evidence: &Evidence) -> Vec<Finding> {
     evidence
         .hosts_in_files
         .iter()
-        .map(|seen| finding(evidence, seen))
+        .filter(|seen| named::is_service(evidence, &seen.host))
+        .map(|seen| named::in_file(&INFO, evidence, seen))
         .collect()
 }
 
-fn finding(evidence: &Evidence, seen: &HostInFile) -> Finding {
-    let host = &seen.host;
-    let value = seen
-        .variable
-        .as_ref()
-        .and_then(|name| production_value(evidence, seen, name));
-    let message = match &seen.variable {
-        None => {
-            format!("`{host}` is written as a host, and no container of an ECS task can resolve it")
-        }
-        Some(variable) => format!(
-            "`{host}` is the host used when `{variable}` is not set, and no container of an ECS task can resolve it"
-        ),
-    };
-    let address = |loopback: &str| {
-        elsewhere(evidence, &seen.services, &seen.target)
-            .unwrap_or_else(|| format!("for `{}` in the same task {loopback}", seen.target))
-    };
-    let help = match (&seen.variable, value.is_some()) {
-        (None, _) => format!(
-            "read the address from an environment variable; {}",
-            address(&format!("it is {TASK_LOOPBACK}"))
-        ),
-        (Some(variable), true) => {
-            format!(
-                "production sets `{variable}`; without a default a forgotten variable fails at once instead"
-            )
-        }
-        (Some(variable), false) => format!(
-            "set `{variable}` for production under `x-envsim.prod.environment`; {}",
-            address(&format!("the host is {TASK_LOOPBACK}"))
-        ),
-    };
-    let mut finding = Finding::new(&INFO, message, help)
-        .at(&seen.place, &seen.text)
-        .data("host", &**host)
-        .data("target", &*seen.target)
-        .data("services", seen.services.clone())
-        .proof(if seen.mounted {
-            format!(
-                "{} has the file through {} only",
-                list(&seen.services),
-                seen.via
-            )
-        } else {
-            format!(
-                "the file is in the image of {}: {}",
-                list(&seen.services),
-                seen.via
-            )
-        });
-    if let Some(service) = seen.services.first() {
-        finding = finding.service(service);
-    }
-    if let Some(variable) = &seen.variable {
-        finding = finding.data("variable", &**variable);
-        finding.severity = Severity::Warning;
-    }
-    let lookups = failed_lookups(evidence, host, &seen.services);
-    if let Some(sentence) = lookup_sentence(host, &lookups) {
-        // A default that was used after all is no longer a doubt.
-        if value.is_none() {
-            finding.severity = Severity::Error;
-        }
-        finding = finding.proof(sentence);
-    }
-    finding
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Place;
+    use crate::checks::words::tests::evidence;
+    use crate::evidence::{HostInFile, Lookup, LookupOutcome, TaskSeen};
+    use crate::finding::Severity;
 
-/// The production value of `variable` in one of the services that hold the file.
-fn production_value<'a>(
-    evidence: &'a Evidence,
-    seen: &HostInFile,
-    variable: &str,
-) -> Option<&'a str> {
-    seen.services
-        .iter()
-        .filter_map(|service| evidence.prod.services.get(service))
-        .flat_map(|service| &service.environment)
-        .find(|other| other.name == variable)
-        .map(|found| &*found.value)
+    fn seen(host: &str, variable: Option<&str>) -> HostInFile {
+        HostInFile {
+            services: vec!["web".to_owned()],
+            host: host.to_owned(),
+            target: Some("db".to_owned()),
+            place: Place::start_of("app.py"),
+            text: String::new(),
+            variable: variable.map(str::to_owned),
+            via: "copied by line 2 of Dockerfile".to_owned(),
+            mounted: false,
+        }
+    }
+
+    fn with(seen: HostInFile, looked_up: bool, environment: &str) -> Vec<Finding> {
+        let mut evidence = evidence(&format!(
+            "services:
+  web: {{image: web, environment: {{{environment}}}}}
+  db: {{image: db, container_name: shop-db}}
+"
+        ));
+        evidence.hosts_in_files = vec![seen];
+        evidence.task = looked_up.then(|| TaskSeen {
+            lookups: vec![Lookup {
+                name: "db".to_owned(),
+                record: "A".to_owned(),
+                asker: Some("web".to_owned()),
+                outcome: LookupOutcome::Denied,
+                count: 14,
+                first_ms: Some(840),
+            }],
+            ..TaskSeen::default()
+        });
+        check(&evidence)
+    }
+
+    #[test]
+    fn what_was_looked_up_at_run_time_is_the_proof() {
+        let found = with(seen("db", None), true, "");
+        assert_eq!(
+            found[0].evidence[1],
+            "in the task, `web` asked DNS for `db` 14 times (A), first 0.8 s after its start: NXDOMAIN"
+        );
+    }
+
+    #[test]
+    fn a_default_is_a_warning_until_it_is_used() {
+        let severity = |looked_up, environment| {
+            with(seen("db", Some("DB")), looked_up, environment)[0].severity
+        };
+        assert_eq!(severity(false, ""), Severity::Warning);
+        assert_eq!(severity(true, ""), Severity::Error);
+        assert_eq!(severity(true, "DB: 127.0.0.1"), Severity::Warning);
+    }
+
+    #[test]
+    fn another_name_of_a_service_is_for_another_rule() {
+        assert!(with(seen("shop-db", None), false, "").is_empty());
+    }
 }

@@ -55,7 +55,7 @@ rule! {
     /// When the app does without the variable in production and its default is right there, or when the env
     /// file is for dev alone and the task definition sets the variables itself.
     "E006", "environment-missing", Warning, since "0.1.0",
-    needs [],
+    needs [EnvFiles],
     "a variable that production does not have as dev has it",
 }
 

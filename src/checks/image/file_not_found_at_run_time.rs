@@ -105,9 +105,9 @@ fn finding(evidence: &Evidence, file: &MissedFile) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Place;
+    use crate::checks::image::testing::mount;
     use crate::checks::words::tests::evidence;
-    use crate::evidence::{MissingFile, MountSeen};
+    use crate::evidence::MissingFile;
 
     fn with(path: &str) -> Evidence {
         let mut seen = evidence("services: {web: {image: x}}\n");
@@ -132,23 +132,14 @@ mod tests {
     #[test]
     fn what_a_bind_mount_s_finding_says_is_not_told_twice() {
         let mut seen = with("/app/config/prod.json");
-        seen.mounts.push(MountSeen {
-            service: "web".to_owned(),
-            source: ".".to_owned(),
-            target: "/app".to_owned(),
-            place: Place::start_of("compose.yaml"),
-            text: String::new(),
-            without_build: false,
-            image: "x".to_owned(),
-            missing: vec![MissingFile {
-                path: "config".to_owned(),
-                target: "/app/config".to_owned(),
-                reason: "no COPY brings it".to_owned(),
-                named_in: None,
-                logged: None,
-            }],
-            files: 1,
+        let mut mount = mount(".", "/app");
+        mount.missing.push(MissingFile {
+            path: "config".to_owned(),
+            target: "/app/config".to_owned(),
+            reason: "no COPY brings it".to_owned(),
+            ..MissingFile::default()
         });
+        seen.mounts.push(mount);
         assert!(check(&seen).is_empty());
         "/app/configuration.json".clone_into(&mut seen.missed_files[0].path);
         assert_eq!(check(&seen).len(), 1);

@@ -313,9 +313,9 @@ impl<'a> Tokens<'a> {
         if first == '&' && self.rest.peek() == Some(&'>') {
             return self.redirection();
         }
-        if same && matches!(first, '&' | '|' | ';') {
-            self.bump();
-        } else if first == '|' && self.rest.peek() == Some(&'&') {
+        let doubled = same && matches!(first, '&' | '|' | ';');
+        // `|&` pipes the error output too.
+        if doubled || (first == '|' && self.rest.peek() == Some(&'&')) {
             self.bump();
         }
         Token::Operator(match (first, same) {

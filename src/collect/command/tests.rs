@@ -134,6 +134,28 @@ fn a_makefile_and_a_procfile_are_followed() {
 }
 
 #[test]
+fn the_programs_of_supervisord_are_followed() {
+    let seen = command_of(&[
+        ("compose.yaml", "services: {web: {build: .}}\n"),
+        (
+            "Dockerfile",
+            "FROM x\nCOPY supervisord.conf /etc/supervisord.conf\nCMD [\"supervisord\", \"-c\", \"/etc/supervisord.conf\"]\n",
+        ),
+        (
+            "supervisord.conf",
+            "[program:web]\ncommand = php artisan serve\ncommand_timeout=3\n",
+        ),
+    ]);
+    assert_eq!(
+        told(&seen.process),
+        [
+            "Dockerfile:3 supervisord -c /etc/supervisord.conf",
+            "supervisord.conf:2 php artisan serve",
+        ]
+    );
+}
+
+#[test]
 fn a_script_that_calls_itself_is_followed_to_an_end() {
     let seen = command_of(&[
         ("compose.yaml", "services: {web: {build: .}}\n"),

@@ -1,7 +1,8 @@
-//! When a scalar needs quotes, and which escapes are in them (YAML 1.2.2, "Double-Quoted Style").
+//! When a scalar needs quotes.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+
+use crate::compose::quote::{printable, quoted as double_quoted};
 
 /// What some YAML reader, of 1.1 or 1.2, takes for a boolean or for nothing.
 const WORDS: &[&str] = &[
@@ -12,7 +13,7 @@ const WORDS: &[&str] = &[
 pub fn quoted(text: &str) -> Cow<'_, str> {
     match is_plain(text) {
         true => Cow::Borrowed(text),
-        false => Cow::Owned(in_quotes(text)),
+        false => Cow::Owned(double_quoted(text)),
     }
 }
 
@@ -20,7 +21,7 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
 pub fn in_flow(text: &str) -> Cow<'_, str> {
     match is_plain(text) && !text.contains([' ', ':']) {
         true => Cow::Borrowed(text),
-        false => Cow::Owned(in_quotes(text)),
+        false => Cow::Owned(double_quoted(text)),
     }
 }
 
@@ -34,15 +35,6 @@ pub fn fits_a_block(text: &str) -> bool {
         && body
             .lines()
             .all(|line| line.trim() != "" || line.is_empty())
-}
-
-/// Characters that may stand in a file as they are, and that every reader takes for no line break.
-pub fn printable(c: char) -> bool {
-    match c {
-        '\u{a0}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => false,
-        ' '..='~' => true,
-        _ => c >= '\u{a1}' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
-    }
 }
 
 /// `10s`, `512M`: digits and one letter, a number to no reader.
@@ -76,29 +68,4 @@ fn is_dotted_number(text: &str) -> bool {
         WORDS.iter().any(|word| rest.eq_ignore_ascii_case(word))
             || rest.starts_with(|c: char| c.is_ascii_digit())
     })
-}
-
-fn in_quotes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if printable(c) => out.push(c),
-            c => {
-                let code = c as u32;
-                let _ = match code {
-                    0..=0xff => write!(out, "\\x{code:02x}"),
-                    0x100..=0xffff => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
-            }
-        }
-    }
-    out.push('"');
-    out
 }

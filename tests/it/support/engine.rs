@@ -1,6 +1,9 @@
 //! What is in the engine, seen through envsim's own client.
 
-use envsim::engine::{ContainerState, Engine, ExecSpec, ListedContainer};
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use envsim::engine::{ContainerSpec, ContainerState, Engine, ExecSpec, ListedContainer};
 use envsim::labels;
 use tokio::runtime::Runtime;
 
@@ -72,6 +75,60 @@ impl Eye {
         (result.exit_code, result.stdout_text())
     }
 
+    /// Absolute paths of the files and links that an image has below a directory. The container that is made for it
+    /// belongs to `project`.
+    pub fn files_of_image(&self, project: &str, image: &str, directory: &str) -> BTreeSet<String> {
+        let parent = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let files = self.archive_of_image(project, image, directory);
+        let files = files.expect("the directory").into_iter();
+        files.map(|(path, _)| format!("{parent}/{path}")).collect()
+    }
+
+    /// The content of a file of an image; none when it has none.
+    pub fn file_of_image(&self, project: &str, image: &str, path: &str) -> Option<Vec<u8>> {
+        let files = self.archive_of_image(project, image, path)?;
+        files.into_iter().next().map(|(_, content)| content)
+    }
+
+    fn archive_of_image(
+        &self,
+        project: &str,
+        image: &str,
+        path: &str,
+    ) -> Option<Vec<(String, Vec<u8>)>> {
+        let labels = [(labels::PROJECT, project), (labels::MODE, "prod-check")];
+        let spec = ContainerSpec {
+            image: image.to_owned(),
+            command: Some(vec!["never".to_owned()]),
+            labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            ..ContainerSpec::default()
+        };
+        self.runtime.block_on(async {
+            let id = self
+                .engine
+                .create_container(&spec)
+                .await
+                .expect("a container");
+            let archive = self
+                .engine
+                .open_archive(&id, path)
+                .await
+                .expect("an answer");
+            let read = archive.map(|archive| tokio::task::spawn_blocking(move || files(archive)));
+            let files = match read {
+                Some(read) => Some(read.await.expect("the archive is read")),
+                None => None,
+            };
+            self.engine
+                .remove_container(&id, true, true)
+                .await
+                .expect("it is removed");
+            files
+        })
+    }
+
     /// Names of the volumes of `project`.
     pub fn volumes(&self, project: &str) -> Vec<String> {
         let found = self
@@ -127,4 +184,21 @@ impl Eye {
         );
         all
     }
+}
+
+/// Path and content of all entries that are no directories.
+fn files(archive: impl std::io::Read) -> Vec<(String, Vec<u8>)> {
+    let mut archive = tar::Archive::new(archive);
+    let mut files = Vec::new();
+    for entry in archive.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        if entry.header().entry_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().expect("a path").display().to_string();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("its content");
+        files.push((path, content));
+    }
+    files
 }

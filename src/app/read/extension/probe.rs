@@ -45,41 +45,8 @@ pub fn read(
 ) -> Option<Probe> {
     let problems = cx.problems.0.len();
     let written = written(node, owner, cx);
-    let has = |key: &str| node.get(key).is_some();
-    let actions = ["http", "tcp", "command"].map(|key| (key, has(key)));
-    let action = match actions.map(|(_, has)| has) {
-        [true, false, false] => "http",
-        [false, true, false] => "tcp",
-        [false, false, true] => "command",
-        _ => {
-            cx.error(
-                &node.place,
-                "a probe has one of `http`, `tcp` and `command`",
-            );
-            return None;
-        }
-    };
-    if action != "http" {
-        for (key, place, _) in cx.entries(node, "a probe") {
-            if OF_HTTP.contains(&key) {
-                cx.error(place, format!("`{key}` has no meaning beside `{action}`"))
-                    .help = Some(format!("`{key}` belongs to a probe with `http`"));
-            }
-        }
-    }
-    let service = match (owner, written.service.clone()) {
-        (Some(owner), _) => At {
-            value: owner.to_owned(),
-            place: node.place.clone(),
-        },
-        (None, Some(service)) => service,
-        (None, None) => {
-            if !has("service") {
-                cx.error(&node.place, "a probe needs the `service` it asks");
-            }
-            return None;
-        }
-    };
+    check_action(node, cx)?;
+    let service = service(node, owner, &written, cx)?;
     let Some(asked) = app.services.get(&service.value) else {
         unknown_service(&service, "the probe", project, app, cx);
         return None;
@@ -102,6 +69,48 @@ pub fn read(
         place: name.place,
         inferred: false,
     })
+}
+
+/// One of the three ways to ask, and no key of another one; none, with an error, when there is not one.
+fn check_action(node: &Node, cx: &mut Context) -> Option<()> {
+    let actions = ["http", "tcp", "command"];
+    let mut written = actions.iter().filter(|key| node.get(key).is_some());
+    let (Some(action), None) = (written.next(), written.next()) else {
+        cx.error(
+            &node.place,
+            "a probe has one of `http`, `tcp` and `command`",
+        );
+        return None;
+    };
+    if *action != "http" {
+        for (key, place, _) in cx.entries(node, "a probe") {
+            if OF_HTTP.contains(&key) {
+                cx.error(place, format!("`{key}` has no meaning beside `{action}`"))
+                    .help = Some(format!("`{key}` belongs to a probe with `http`"));
+            }
+        }
+    }
+    Some(())
+}
+
+/// The service that is asked: the one the probe stands below, or the one it names.
+fn service(
+    node: &Node,
+    owner: Option<&str>,
+    written: &Written,
+    cx: &mut Context,
+) -> Option<At<String>> {
+    if let Some(owner) = owner {
+        return Some(At {
+            value: owner.to_owned(),
+            place: node.place.clone(),
+        });
+    }
+    // One that is no text is told already.
+    if node.get("service").is_none() {
+        cx.error(&node.place, "a probe needs the `service` it asks");
+    }
+    written.service.clone()
 }
 
 fn written(node: &Node, owner: Option<&str>, cx: &mut Context) -> Written {
