@@ -75,7 +75,7 @@ pub struct Location {
 pub struct Finding {
     /// The rule that found it.
     pub rule: &'static RuleInfo,
-    /// Severity here, which can be lower than the rule's.
+    /// Severity here, which can be another than the rule's usual one.
     pub severity: Severity,
     /// The service that breaks.
     pub service: Option<String>,

@@ -12,7 +12,7 @@
 //! | [`app`] | the user's application: that tree to typed values | `compose` |
 //! | [`build`] | build contexts, ignore files, Dockerfiles: which file ends up where | |
 //! | [`init`] | a Dockerfile, Procfile or task definition to a first Compose file | `app`, `build`, `compose` |
-//! | [`scan`] | text to the service names it uses as network hosts | |
+//! | [`scan`] | text to the service names it uses as network hosts, and to the ports it listens on | |
 //! | [`secrets`] | the path and content of a file to the kind of secret that it is | |
 //! | [`mask`] | passwords out of everything printed | |
 //! | [`wire`] | messages of the agent, the program of ours inside containers | |

@@ -39,6 +39,13 @@ pub enum Event {
         uid: u32,
         owner: Option<String>,
     },
+    /// Memory of the whole task at its end: the limit and the most it ever used in bytes, and how often the
+    /// kernel killed a process because it was full; without what the kernel does not count.
+    Memory {
+        limit: u64,
+        peak: Option<u64>,
+        kills: Option<u64>,
+    },
     /// The agent has cleaned up and is about to exit.
     Stopped,
     /// Something the agent could not do.
@@ -171,6 +178,15 @@ impl Event {
                 first,
             } => encode_lookup(question, *count, *first),
             Self::Files { most } => Line::new("files").field("most", &most.to_string()).0,
+            Self::Memory { limit, peak, kills } => {
+                let mut line = Line::new("memory").field("limit", &limit.to_string());
+                for (key, value) in [("peak", peak), ("kills", kills)] {
+                    if let Some(value) = value {
+                        line = line.field(key, &value.to_string());
+                    }
+                }
+                line.0
+            }
             Self::Listener {
                 address,
                 port,
@@ -218,6 +234,11 @@ impl Event {
                 dual: fields.parse("dual")?,
                 uid: fields.parse("uid")?,
                 owner: fields.text("owner"),
+            }),
+            "memory" => Some(Self::Memory {
+                limit: fields.parse("limit")?,
+                peak: fields.parse("peak"),
+                kills: fields.parse("kills"),
             }),
             "stopped" => Some(Self::Stopped),
             "problem" => Some(Self::Problem {
@@ -344,6 +365,11 @@ mod tests {
             Event::Limits {
                 applied: false,
                 detail: String::new(),
+            },
+            Event::Memory {
+                limit: 67_108_864,
+                peak: Some(67_108_864),
+                kills: None,
             },
             Event::Files { most: u64::MAX },
             Event::Problem {

@@ -124,7 +124,14 @@ fn binaries_and_text_in_other_encodings_are_no_text_to_search() {
         .collect();
     project.write("b.py", utf16);
     project.write("c.py", vec![0xff; 100_000]);
-    project.write("d.py", b"# caf\xe9\nhost = 'db'\n"); // Latin-1 is a text all the same
+    // Latin-1 with a little that is not ASCII is a text all the same.
+    let latin = [
+        b"# caf\xe9\n".as_slice(),
+        &b"# coffee\n".repeat(20),
+        b"host = 'db'\n",
+    ]
+    .concat();
+    project.write("d.py", latin);
     project.finds(&["d.py"]);
 }
 

@@ -9,10 +9,9 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/wire.rs"]
 mod wire;
 #[allow(dead_code)]
+#[path = "../../src/agent/dns"]
 mod dns {
-    #[path = "../../../src/agent/dns/message.rs"]
     pub mod message;
-    #[path = "../../../src/agent/dns/policy.rs"]
     pub mod policy;
 }
 

@@ -44,18 +44,23 @@ pub struct TaskCgroup {
     /// Every folder that may hold the task's path, with how many parts of the path were there before.
     hierarchies: Vec<(PathBuf, usize)>,
     path: PathBuf,
+    /// The task's folder of the memory controller, where its memory was limited.
+    memory: Option<(Version, PathBuf)>,
 }
 
 impl TaskCgroup {
     /// Tries to set the limits and reports how it went.
     pub fn set_up(limits: &Limits) -> Self {
         let version = version(&limits.root);
-        let this = Self::look(&limits.root, &limits.path, version);
+        let mut this = Self::look(&limits.root, &limits.path, version);
         let event = match version.map(|version| apply(version, limits)) {
-            Some(Ok(detail)) => Event::Limits {
-                applied: true,
-                detail,
-            },
+            Some(Ok(detail)) => {
+                this.memory = memory_folder(version, limits);
+                Event::Limits {
+                    applied: true,
+                    detail,
+                }
+            }
             Some(Err(detail)) => Event::Limits {
                 applied: false,
                 detail,
@@ -81,7 +86,14 @@ impl TaskCgroup {
         Self {
             hierarchies: hierarchies(root, version).into_iter().map(before).collect(),
             path: path.to_owned(),
+            memory: None,
         }
+    }
+
+    /// What the kernel counted of the task's memory; to be asked before [`Self::remove`].
+    pub fn memory(&self) -> Option<Event> {
+        let (version, folder) = self.memory.as_ref()?;
+        counted(*version, folder)
     }
 
     /// Removes what was made for the task in every hierarchy: by the agent, and by the engine, which
@@ -262,6 +274,48 @@ fn controller_folder(root: &Path, controller: &str) -> Option<PathBuf> {
     })
 }
 
+/// The task's folder of the memory controller, when its memory is limited.
+fn memory_folder(version: Option<Version>, limits: &Limits) -> Option<(Version, PathBuf)> {
+    limits.memory?;
+    let version = version?;
+    let folder = match version {
+        Version::V1 => controller_folder(&limits.root, "memory")?,
+        Version::V2 => limits.root.clone(),
+    };
+    Some((version, folder.join(&limits.path)))
+}
+
+/// The counts in a folder. Version 1 counts kills for the single containers alone, and version 2 has the peak
+/// since Linux 5.19.
+fn counted(version: Version, folder: &Path) -> Option<Event> {
+    let number = |file: &str| {
+        files::read(&folder.join(file))
+            .ok()?
+            .trim()
+            .parse::<u64>()
+            .ok()
+    };
+    let (limit, peak) = match version {
+        Version::V1 => ("memory.limit_in_bytes", "memory.max_usage_in_bytes"),
+        Version::V2 => ("memory.max", "memory.peak"),
+    };
+    let kills = match version {
+        Version::V1 => None,
+        Version::V2 => {
+            let events = files::read(&folder.join("memory.events")).ok();
+            events.and_then(|events| {
+                let mut lines = events.lines();
+                lines.find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+            })
+        }
+    };
+    Some(Event::Memory {
+        limit: number(limit)?,
+        peak: number(peak),
+        kills,
+    })
+}
+
 /// In version 2 a cgroup has only the controllers that each parent hands down. One write each, since a
 /// single controller that is missing would spoil the others; the limit itself shows whether it worked.
 fn open_controllers(root: &Path, path: &Path) {
@@ -410,6 +464,38 @@ mod tests {
                 "cpu/cpu.max=25000 100000"
             ]
         );
+    }
+
+    #[test]
+    fn what_the_kernel_counted_of_the_memory_is_told() {
+        let scratch = Scratch::with(&["v1", "v2"]);
+        for (file, text) in [
+            ("v1/memory.limit_in_bytes", "67108864\n"),
+            ("v1/memory.max_usage_in_bytes", "67108000\n"),
+            ("v2/memory.max", "67108864\n"),
+            (
+                "v2/memory.events",
+                "low 0\nhigh 0\nmax 12\noom 1\noom_kill 2\n",
+            ),
+        ] {
+            fs::write(scratch.0.join(file), text).unwrap();
+        }
+        let seen = |peak, kills| {
+            Some(Event::Memory {
+                limit: 67_108_864,
+                peak,
+                kills,
+            })
+        };
+        assert_eq!(
+            counted(Version::V1, &scratch.0.join("v1")),
+            seen(Some(67_108_000), None)
+        );
+        assert_eq!(
+            counted(Version::V2, &scratch.0.join("v2")),
+            seen(None, Some(2))
+        );
+        assert_eq!(counted(Version::V2, &scratch.0.join("gone")), None);
     }
 
     #[test]

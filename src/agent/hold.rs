@@ -49,6 +49,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let waited = signals.wait_for_stop();
     resolver.report_totals();
     if let Some(cgroup) = cgroup {
+        if let Some(memory) = cgroup.memory() {
+            output::say(&memory);
+        }
         cgroup.remove();
     }
     output::say(&Event::Stopped);

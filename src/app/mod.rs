@@ -39,7 +39,7 @@ pub use settings::{
 };
 pub use task::{
     Architecture, Expect, External, Ignore, LaunchType, Probe, ProbeAction, ProdOverrides, Request,
-    TaskSize,
+    TaskSize, WrittenSize,
 };
 pub use volume::{Mount, MountKind};
 pub use watch::{WatchAction, WatchRule};
@@ -74,6 +74,9 @@ pub struct App {
     pub volumes: IndexMap<String, Volume>,
     /// The size of each task, as written or chosen.
     pub task: TaskSize,
+    /// The size as written; Fargate may not have it.
+    #[serde(default)]
+    pub task_written: WrittenSize,
     /// `x-envsim.launch_type`.
     pub launch_type: LaunchType,
     /// `x-envsim.architecture`, as written.

@@ -122,6 +122,10 @@ pub struct Service {
     pub settings: Settings,
     /// Where each key is written.
     pub keys: IndexMap<String, Place>,
+    /// Where the value of each key is written: of a list each item, of a mapping each value. Those
+    /// of a health check are there under `healthcheck.interval` and so on, too.
+    #[serde(default)]
+    pub values: IndexMap<String, Vec<Place>>,
     /// Which of several containers of one service this is, where it is not the first.
     pub replica: Option<Replica>,
     /// `x-envsim.essential`, as written.

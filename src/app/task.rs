@@ -46,6 +46,15 @@ impl TaskSize {
     }
 }
 
+/// What the file says about the size of the tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenSize {
+    /// CPU units.
+    pub cpu: Option<At<u32>>,
+    /// MiB.
+    pub memory: Option<At<u32>>,
+}
+
 /// `x-envsim.launch_type`: what the task runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaunchType {

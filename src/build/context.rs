@@ -224,14 +224,36 @@ pub fn walk(context: &Path, ignore: &Ignore) -> Result<Listing, ContextError> {
     if !is_dir {
         return Err(ContextError::NotADirectory(context.to_owned()));
     }
-    let mut walk = Walk::default();
-    let layers = [Layer {
-        ignore,
-        prefix: String::new(),
-        state: DirState::default(),
-    }];
-    walk.dir(context, Path::new(""), &layers)?;
-    Ok(walk.finish())
+    with_room(|| {
+        let mut walk = Walk::default();
+        let layers = [Layer {
+            ignore,
+            prefix: String::new(),
+            state: DirState::default(),
+        }];
+        walk.dir(context, Path::new(""), &layers)?;
+        Ok(walk.finish())
+    })
+}
+
+/// Stack of a walk in bytes: directories can be nested two thousand deep before their paths are too
+/// long for the system, and each takes a call.
+const STACK: usize = 64 << 20;
+
+/// Does `work` on a stack that every tree of directories fits.
+fn with_room<T: Send>(
+    work: impl FnOnce() -> Result<T, ContextError> + Send,
+) -> Result<T, ContextError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let running = thread
+            .spawn_scoped(scope, work)
+            .map_err(ContextError::Send)?;
+        match running.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// Lists the context of a generated Dockerfile: every mounted source under its name. A source in the project directory
@@ -242,11 +264,13 @@ pub fn walk(context: &Path, ignore: &Ignore) -> Result<Listing, ContextError> {
 /// As [`walk`], and a source that is gone.
 pub fn walk_mounts(project_dir: &Path, generated: &Generated) -> Result<Listing, ContextError> {
     let project_ignore = find_ignore(project_dir, None)?;
-    let mut walk = Walk::default();
-    for root in &generated.context {
-        walk.root(project_dir, &project_ignore, root, generated.layout)?;
-    }
-    Ok(walk.finish())
+    with_room(|| {
+        let mut walk = Walk::default();
+        for root in &generated.context {
+            walk.root(project_dir, &project_ignore, root, generated.layout)?;
+        }
+        Ok(walk.finish())
+    })
 }
 
 /// What a mount's source is, links followed.

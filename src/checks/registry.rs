@@ -24,9 +24,15 @@ pub const RULES: &[Rule] = &[
     probes::probe_differs::RULE,
     probes::probe_failed::RULE,
     task::port_clash::RULE,
+    task::host_port_differs::RULE,
+    task::refused_on_fargate::RULE,
+    task::invalid_task_size::RULE,
+    task::out_of_memory::RULE,
     task::ignores_stop_signal::RULE,
     task::essential_container_exited::RULE,
     task::start_order_race::RULE,
+    task::image_healthcheck_ignored::RULE,
+    task::health_command_fails::RULE,
     task::essential_container_unhealthy::RULE,
 ];
 

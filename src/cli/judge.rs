@@ -8,7 +8,7 @@ use super::{args, fix, source_lines, stdout};
 use crate::checks;
 use crate::engine::Engine;
 use crate::evidence::{Change, Evidence};
-use crate::finding::Judgement;
+use crate::finding::{Finding, Judgement};
 use crate::mask::mask;
 use crate::report::{self, Report};
 use crate::ui;
@@ -67,21 +67,32 @@ pub async fn report(
 }
 
 /// Whether a finding says it already, with proof: a bind mount, a file of one, a variable without a
-/// value.
+/// value; a key that is refused.
 fn is_told(change: &Change, judgement: &Judgement) -> bool {
-    let can_be = matches!(
-        &*change.key,
-        "volumes" | "configs" | "secrets" | "environment"
-    );
-    can_be
-        && judgement.findings.iter().any(|finding| {
-            finding.rule.code.starts_with('E')
-                && finding.service.as_deref() == Some(&change.service)
-                && finding
-                    .locations
-                    .iter()
-                    .any(|location| location.place == change.place)
-        })
+    let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
+    let by_file = about_files || change.key == "environment";
+    let at_place = |finding: &Finding| {
+        let mut locations = finding.locations.iter();
+        locations.any(|location| location.place == change.place)
+    };
+    // A key with several values can be told for some of them.
+    let by_place = about_files || change.key == "ports";
+    let of_key = judgement.findings.iter().any(|finding| {
+        finding.rule.code.starts_with('T')
+            && finding.service.as_deref() == Some(&change.service)
+            && finding
+                .data
+                .get("key")
+                .is_some_and(|key| *key == *change.key)
+            && (!by_place || at_place(finding))
+    });
+    of_key
+        || by_file
+            && judgement.findings.iter().any(|finding| {
+                finding.rule.code.starts_with('E')
+                    && finding.service.as_deref() == Some(&change.service)
+                    && at_place(finding)
+            })
 }
 
 fn write(report: &Report, args: &args::ReportArgs) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::{images, inside};
 use crate::app::App;
 use crate::dev::run::DevRun;
 use crate::dev::{Ground, scale};
-use crate::evidence::{Attempt, Listener};
+use crate::evidence::{Attempt, DevMemory, Listener};
 use crate::run::image::Image;
 use crate::run::{RunError, Session, probe};
 
@@ -23,6 +23,8 @@ pub struct DevSeen {
     pub environment: Vec<(String, Vec<String>)>,
     /// Service and id of the containers, which are stopped and still there.
     pub containers: Vec<(String, String)>,
+    /// Memory of each service, once the probes were through.
+    pub memory: Vec<DevMemory>,
 }
 
 /// Runs `dev`, asks its probes and looks at its sockets. `built` are the images of the task.
@@ -45,6 +47,7 @@ pub async fn run(
         inside::environment(session, run.containers())
     );
     let listeners = listeners?;
+    let memory = run.memory().await?;
     run.stop().await;
     Ok(DevSeen {
         probes,
@@ -52,5 +55,6 @@ pub async fn run(
         listeners,
         environment,
         containers: run.containers().to_vec(),
+        memory,
     })
 }

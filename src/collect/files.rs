@@ -12,10 +12,11 @@ use super::environment::{self, Reader};
 use super::hosts::{Job, Search};
 use super::mounts::{self, Comparing};
 use super::own_name::{self, InFile};
+use super::ports;
 use crate::app::{App, Service};
 use crate::build::context::{self, EntryKind};
 use crate::build::copied;
-use crate::evidence::{HostInFile, MountSeen, OwnName};
+use crate::evidence::{HostInFile, MountSeen, OwnName, PortsSeen};
 use crate::run::image::Source;
 
 /// What the disk says about the images.
@@ -29,6 +30,8 @@ pub struct Files {
     pub mounts: Vec<MountSeen>,
     /// Lines of the images' files that read variables which only dev has.
     pub variables: Vec<Reader>,
+    /// Ports that the files say each service listens on.
+    pub ports: Vec<PortsSeen>,
     /// Files that could not be read, as sentences.
     pub unreadable: Vec<String>,
 }
@@ -59,12 +62,9 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             files.unreadable.push(error);
             Vec::new()
         });
-        let mounts = has_mounts(dev, prod, &service.name);
         for file in inside {
-            if mounts {
-                let own = per_service.entry(service.name.clone()).or_default();
-                own.push(file.path.clone());
-            }
+            let own = per_service.entry(service.name.clone()).or_default();
+            own.push(file.path.clone());
             let entry = seen
                 .entry(file.path)
                 .or_insert_with(|| (Vec::new(), file.via));
@@ -98,6 +98,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
     }
     search_mounted(dev, &search, &mut files);
     files.own_names = own_name::look(prod, sources, own_names);
+    files.ports = ports::look(prod, sources, &per_service);
     files
 }
 

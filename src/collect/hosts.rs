@@ -218,6 +218,16 @@ fn threads(jobs: usize) -> usize {
     processors.min(MOST_THREADS).min(jobs / 32 + 1)
 }
 
+/// The text of the file; none for what [`Search::files`] does not search either.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn text(path: &Path, shown: &str) -> io::Result<Option<String>> {
+    let mut buffer = Vec::new();
+    let is_text = read(path, shown, &mut buffer)?;
+    Ok(is_text.then(|| String::from_utf8_lossy(&buffer).into_owned()))
+}
+
 /// Reads the file into `buffer`; false for what is worth no search: links, pipes, binaries, archives,
 /// lock files, data, and everything too large.
 fn read(path: &Path, shown: &str, buffer: &mut Vec<u8>) -> io::Result<bool> {

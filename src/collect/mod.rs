@@ -12,6 +12,7 @@ mod env_files;
 pub mod environment;
 pub mod files;
 mod hidden;
+mod host_mounts;
 mod hosts;
 pub mod image_files;
 pub mod images;
@@ -23,6 +24,7 @@ mod missed_path;
 pub mod missing;
 pub mod mounts;
 mod own_name;
+mod ports;
 pub mod repeat;
 mod run_time;
 mod secrets;
@@ -55,6 +57,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     if let Some(reason) = env_files::missing(&evidence.prod) {
         evidence.lacks(Kind::EnvFiles, reason);
     }
+    evidence.host_mounts = host_mounts::look(&evidence.prod);
     if !files.unreadable.is_empty() {
         evidence.lacks(Kind::Files, not_every_file(&files.unreadable));
     }
@@ -64,6 +67,7 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     evidence.mounts = files.mounts;
     evidence.environment = Recorder::salted().of_apps(&evidence.dev, &evidence.prod);
     evidence.environment = environment::with_readers(evidence.environment, &files.variables);
+    evidence.ports = files.ports;
     evidence
 }
 
@@ -130,7 +134,10 @@ pub fn evidence(
     }
     evidence.task = Some(seen.task);
     match compared {
-        Some(compared) => evidence.dev_listeners = Some(compared.listeners),
+        Some(compared) => {
+            evidence.dev_listeners = Some(compared.listeners);
+            evidence.dev_memory = compared.memory;
+        }
         None => evidence.lacks(
             Kind::DevRun,
             "there was no dev run to compare with (--no-compare)",

@@ -238,11 +238,17 @@ fn note(name: &str, task: &TaskSeen, count: usize) -> String {
 
 /// What was seen of all tasks.
 fn together(seen: Vec<(String, TaskSeen)>) -> TaskSeen {
-    let mut seen = seen.into_iter().map(|(_, task)| task);
+    let mut seen = seen.into_iter().map(|(name, mut task)| {
+        for memory in &mut task.memory {
+            memory.task.clone_from(&name);
+        }
+        task
+    });
     let mut all = seen.next().unwrap_or_default();
     for other in seen {
         all.containers.extend(other.containers);
         all.lookups.extend(other.lookups);
+        all.memory.extend(other.memory);
         all.stopped_reason = all.stopped_reason.or(other.stopped_reason);
     }
     all

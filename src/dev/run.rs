@@ -9,7 +9,7 @@ use super::{Ground, files, network, plan, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, Engine, EngineError};
 use crate::event::Event;
-use crate::evidence::{KnownBy, Listener};
+use crate::evidence::{DevMemory, KnownBy, Listener, MemorySeen};
 use crate::labels::RunKind;
 use crate::plan::start::{self, State};
 use crate::run::image::Image;
@@ -166,6 +166,41 @@ impl<'a> DevRun<'a> {
             }
         }
         Ok(targets)
+    }
+
+    /// Memory of each service that runs, that of all its containers together.
+    pub async fn memory(&self) -> Result<Vec<DevMemory>, RunError> {
+        let states = self.supervisor.states();
+        let running = self
+            .containers
+            .iter()
+            .filter(|(service, _)| matches!(states.get(service), Some(State::Running { .. })));
+        let all = running.map(|(name, id)| async move {
+            let memory = self.session.engine.memory(id).await?;
+            Ok::<_, RunError>(memory.map(|memory| (self.service_of(name), memory)))
+        });
+        let mut sums: Vec<DevMemory> = Vec::new();
+        for (service, one) in try_join_all(all).await?.into_iter().flatten() {
+            let memory = MemorySeen {
+                used: one.used,
+                peak: one.peak,
+            };
+            match sums.iter_mut().find(|known| known.service == service) {
+                Some(known) => {
+                    known.memory.used += memory.used;
+                    known.memory.peak = known.memory.peak.zip(memory.peak).map(|(a, b)| a + b);
+                }
+                None => sums.push(DevMemory { service, memory }),
+            }
+        }
+        Ok(sums)
+    }
+
+    /// The service that a container belongs to; one service can have several.
+    fn service_of(&self, name: &str) -> String {
+        let service = self.app.services.get(name);
+        let replica = service.and_then(|service| service.replica.as_ref());
+        replica.map_or_else(|| name.to_owned(), |replica| replica.of.clone())
     }
 
     /// Listening TCP sockets of each service that runs, read in its own network namespace.

@@ -60,6 +60,8 @@ pub struct HealthState {
     pub failing_streak: i64,
     pub last_output: String,
     pub last_exit_code: Option<i64>,
+    /// Exit code and output of the last few checks, oldest first; -1 when a check could not be started.
+    pub log: Vec<(i64, String)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -255,12 +257,19 @@ impl From<Inspected> for ContainerState {
         let time = |t: Option<String>| t.filter(|t| !t.is_empty() && !t.starts_with("0001-"));
         let health = state.health.and_then(|h| {
             let status = h.status.unwrap_or_default();
-            let last = h.log.unwrap_or_default().into_iter().next_back();
+            let log: Vec<(i64, String)> = h
+                .log
+                .unwrap_or_default()
+                .into_iter()
+                .map(|one| (one.exit_code.unwrap_or(-1), one.output.unwrap_or_default()))
+                .collect();
+            let last = log.last().cloned();
             (!status.is_empty() && status != "none").then(|| HealthState {
                 status,
                 failing_streak: h.failing_streak.unwrap_or(0),
-                last_exit_code: last.as_ref().and_then(|l| l.exit_code),
-                last_output: last.and_then(|l| l.output).unwrap_or_default(),
+                last_exit_code: last.as_ref().map(|(code, _)| *code),
+                last_output: last.map(|(_, output)| output).unwrap_or_default(),
+                log,
             })
         });
         ContainerState {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Lookup;
+use super::{Lookup, MemorySeen, TaskMemory};
 
 /// The run of the whole app as its tasks; of several, the id, address and limits are the first one's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct TaskSeen {
     pub lookups: Vec<Lookup>,
     /// How the task's size was enforced, in a sentence.
     pub limits: String,
+    /// The memory of each task that was limited as a whole.
+    #[serde(default)]
+    pub memory: Vec<TaskMemory>,
     /// The reason the task ended by itself, in ECS's words; none when envsim stopped it.
     pub stopped_reason: Option<String>,
 }
@@ -47,6 +50,12 @@ pub struct ContainerSeen {
     pub end: ContainerEnd,
     /// Its health check failed as often as it may.
     pub unhealthy: bool,
+    /// What its health check answered, oldest first; the engine keeps the last few.
+    #[serde(default)]
+    pub health_log: Vec<HealthAttempt>,
+    /// Memory that it used, as far as it was measured.
+    #[serde(default)]
+    pub memory: Option<MemorySeen>,
     /// Its last log lines, oldest first, without secrets.
     pub last_lines: Vec<String>,
     /// Lines from anywhere in its log that say that something is missing, oldest first, without
@@ -73,6 +82,15 @@ pub struct StopSeen {
     pub killed: bool,
     /// PID 1 as the process list has it, without secrets, for one that did not end soon.
     pub main_process: Option<String>,
+}
+
+/// One run of a health check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthAttempt {
+    /// Exit code; -1 when it could not be started.
+    pub exit_code: i64,
+    /// What it wrote, without secrets.
+    pub output: String,
 }
 
 /// What became of a container.

@@ -8,11 +8,14 @@ mod dockerfile;
 mod env_file;
 mod environment;
 mod host;
+mod host_mount;
 mod image;
+mod memory;
 mod missed;
 mod mount;
 mod network;
 mod own_name;
+mod ports;
 mod probe;
 mod secret;
 
@@ -23,16 +26,19 @@ use crate::app::App;
 pub use again::{AnsweredAgain, DelayedStart, Dependent, Replacement, TaskName, WrittenPath};
 pub use change::{Change, ChangeKind};
 pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
-pub use container::{ContainerEnd, ContainerSeen, StandInSeen, StopSeen, TaskSeen};
+pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, StopSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use environment::{EnvironmentSeen, Side, VariableFrom};
 pub use host::{HostInFile, HostInValue, ValueOf};
+pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
+pub use memory::{DevMemory, MemorySeen, TaskMemory};
 pub use missed::MissedFile;
 pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
 pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
 pub use own_name::{OwnName, OwnNameFor};
+pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
 
@@ -67,6 +73,12 @@ pub struct Evidence {
     pub own_names: Vec<OwnName>,
     /// The bind mounts of the dev run and what the images have in their place.
     pub mounts: Vec<MountSeen>,
+    /// Bind mounts of paths that belong to the host.
+    #[serde(default)]
+    pub host_mounts: Vec<HostMount>,
+    /// Ports that the files of each service say it listens on.
+    #[serde(default)]
+    pub ports: Vec<PortsSeen>,
     /// Lines of env files that ECS reads otherwise.
     pub env_file_lines: Vec<EnvFileLine>,
     /// The variables of each service in both runs.
@@ -91,6 +103,9 @@ pub struct Evidence {
     /// The tasks with single containers held back; none without `--start-order`.
     #[serde(default)]
     pub delayed_starts: Vec<DelayedStart>,
+    /// Memory of each service in the dev run.
+    #[serde(default)]
+    pub dev_memory: Vec<DevMemory>,
     /// The probes in both runs.
     pub probes: Vec<ProbeSeen>,
     /// What ECS makes of the keys of the Compose file.
@@ -164,6 +179,8 @@ impl Evidence {
             hosts_in_values: Vec::new(),
             own_names: Vec::new(),
             mounts: Vec::new(),
+            host_mounts: Vec::new(),
+            ports: Vec::new(),
             env_file_lines: Vec::new(),
             environment: Vec::new(),
             task: None,
@@ -173,6 +190,7 @@ impl Evidence {
             written: Vec::new(),
             replacement: None,
             delayed_starts: Vec::new(),
+            dev_memory: Vec::new(),
             probes: Vec::new(),
             changes: Vec::new(),
             stand_ins: Vec::new(),

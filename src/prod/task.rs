@@ -12,9 +12,12 @@ use sha2::{Digest, Sha256};
 use super::plan::{self, Limits, Surroundings, TaskPlan};
 use super::translate;
 use crate::app::App;
-use crate::engine::{AddressPool, EngineError, LogOptions, NetworkSpec};
+use crate::engine::{AddressPool, ContainerState, EngineError, LogOptions, NetworkSpec};
 use crate::event::Event;
-use crate::evidence::{ContainerEnd, ContainerSeen, Lookup, LookupOutcome, StopSeen, TaskSeen};
+use crate::evidence::{
+    ContainerEnd, ContainerSeen, HealthAttempt, Lookup, LookupOutcome, MemorySeen, StopSeen,
+    TaskMemory, TaskSeen,
+};
 use crate::mask::mask;
 use crate::plan::start::{self, State};
 use crate::run::address::free_range;
@@ -34,6 +37,8 @@ const NETWORK_ATTEMPTS: usize = 8;
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long a health check may take to say something; ECS allows a start period of 300 s.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(60);
+/// Exit code of a process that was killed with SIGKILL.
+const KILLED: i64 = 137;
 /// Log lines that are kept of each container.
 const KEPT_LINES: usize = 60;
 
@@ -292,6 +297,7 @@ impl<'a> Task<'a> {
             })
             .cloned()
             .collect();
+        let memory = self.memory_of(&running).await;
         // One container of the task has ended and the task with it: the others are stopped, and an
         // exit that comes of it is none of their own doing.
         self.supervisor.hush();
@@ -311,18 +317,36 @@ impl<'a> Task<'a> {
         let counting = async {
             // The holder writes the exact counts when it is stopped.
             self.session.engine.stop(&self.holder.id, 5, None).await?;
-            self.lookups().await
+            self.said_by_holder().await
         };
-        let (seen, lookups) = tokio::join!(looking_back, counting);
-        let lookups = lookups?;
+        let (mut seen, said) = tokio::join!(looking_back, counting);
+        let (lookups, task_memory) = said?;
+        for container in &mut seen {
+            container.memory = memory.get(&container.service).copied();
+            by_task(container, task_memory.as_ref());
+        }
         Ok(TaskSeen {
             id: self.plan.labels.task.clone().unwrap_or_default(),
             address: self.address(),
             containers: seen,
             lookups,
             limits: self.limits,
+            memory: task_memory.into_iter().collect(),
             stopped_reason: over.map(|_| "Essential container in task exited".to_owned()),
         })
+    }
+
+    /// The memory of containers that still run, as far as the engine tells.
+    async fn memory_of(&self, running: &[(String, String)]) -> HashMap<String, MemorySeen> {
+        let all = running.iter().map(|(name, id)| async move {
+            let memory = self.session.engine.memory(id).await.ok().flatten()?;
+            let seen = MemorySeen {
+                used: memory.used,
+                peak: memory.peak,
+            };
+            Some((name.clone(), seen))
+        });
+        join_all(all).await.into_iter().flatten().collect()
     }
 
     async fn look_back(
@@ -333,16 +357,18 @@ impl<'a> Task<'a> {
         stop: Option<&stop::Stopped>,
     ) -> ContainerSeen {
         let log = logs::read_back(&self.session, id, KEPT_LINES).await;
+        let inspected = self.session.engine.inspect(id).await.ok().flatten();
         let end = match states.get(name) {
             Some(State::Exited { code }) => {
-                let inspected = self.session.engine.inspect(id).await.ok().flatten();
-                let killed = inspected.is_some_and(|state| state.oom_killed);
+                let killed = inspected.as_ref().is_some_and(|state| state.oom_killed);
+                // With cgroup v1 the event comes for every container of a task that is full.
                 let out_of_memory = killed
-                    || self
-                        .supervisor
-                        .out_of_memory()
-                        .iter()
-                        .any(|other| other == name);
+                    || *code == KILLED
+                        && self
+                            .supervisor
+                            .out_of_memory()
+                            .iter()
+                            .any(|other| other == name);
                 ContainerEnd::Exited {
                     code: *code,
                     out_of_memory,
@@ -375,6 +401,8 @@ impl<'a> Task<'a> {
             ),
             last_lines: log.last,
             complaints: log.complaints,
+            health_log: health_log(inspected.as_ref()),
+            memory: None,
             stop: match stop {
                 Some(stop) => self.stop_seen(id, stop).await,
                 None => None,
@@ -414,12 +442,14 @@ impl<'a> Task<'a> {
         })
     }
 
-    async fn lookups(&self) -> Result<Vec<Lookup>, RunError> {
+    /// DNS questions with their last counts, and the memory of the whole task.
+    async fn said_by_holder(&self) -> Result<(Vec<Lookup>, Option<TaskMemory>), RunError> {
         let mut lines = self
             .session
             .engine
             .logs(&self.holder.id, LogOptions::default());
         let mut questions: HashMap<wire::Question, (u64, Option<u64>)> = HashMap::new();
+        let mut memory = None;
         while let Some(chunk) = lines.next().await {
             match wire::Event::decode(&chunk?.line) {
                 Some(wire::Event::Lookup {
@@ -428,6 +458,14 @@ impl<'a> Task<'a> {
                     first,
                 }) => {
                     questions.insert(question, (count, first));
+                }
+                Some(wire::Event::Memory { limit, peak, kills }) => {
+                    memory = Some(TaskMemory {
+                        task: String::new(),
+                        limit,
+                        peak,
+                        kills,
+                    });
                 }
                 Some(wire::Event::Problem { what }) => {
                     self.session
@@ -445,7 +483,34 @@ impl<'a> Task<'a> {
             })
             .collect();
         lookups.sort_by(|a, b| (&a.name, &a.record, &a.asker).cmp(&(&b.name, &b.record, &b.asker)));
-        Ok(lookups)
+        Ok((lookups, memory))
+    }
+}
+
+/// What the container's health check answered, without secrets.
+fn health_log(state: Option<&ContainerState>) -> Vec<HealthAttempt> {
+    let health = state.and_then(|state| state.health.as_ref());
+    let log = health.into_iter().flat_map(|health| &health.log);
+    log.map(|(exit_code, output)| HealthAttempt {
+        exit_code: *exit_code,
+        output: mask(output).into_owned(),
+    })
+    .collect()
+}
+
+/// A container that was killed in a task that was full was killed for that: the engine may not say so,
+/// since it only looks at the container.
+fn by_task(container: &mut ContainerSeen, memory: Option<&TaskMemory>) {
+    let full = memory.is_some_and(|memory| {
+        let nearly = memory.limit - memory.limit / 64;
+        memory.kills.unwrap_or_default() > 0 || memory.peak.is_some_and(|peak| peak >= nearly)
+    });
+    if let ContainerEnd::Exited {
+        code: KILLED,
+        out_of_memory,
+    } = &mut container.end
+    {
+        *out_of_memory |= full;
     }
 }
 

@@ -24,6 +24,7 @@ mod key;
 mod language;
 mod lex;
 mod names;
+pub mod ports;
 mod spot;
 #[cfg(test)]
 mod testing;

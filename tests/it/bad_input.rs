@@ -85,14 +85,6 @@ fn a_dependency_cycle_names_its_services() {
 }
 
 #[test]
-fn a_task_size_that_fargate_lacks_is_shown_with_those_it_has() {
-    refuses_compose(
-        "x-envsim: {cpu: 256, memory: 4096}\nservices: {web: {image: debian}}\n",
-        &["compose.yaml:1:", "4096", "512, 1024, 2048"],
-    );
-}
-
-#[test]
 fn an_unknown_rule_in_ignore_is_shown_with_the_one_that_was_meant() {
     refuses_compose(
         "x-envsim:\n  ignore:\n    - rule: port-clsh\n      reason: x\nservices: {web: {image: debian}}\n",

@@ -103,7 +103,15 @@ scenarios! {
     docker_only_host: "H004-docker-only-host",
     host_from_hostname: "H006-host-from-hostname",
     port_clash: "T001-port-clash",
+    host_port_differs: "T002-host-port-differs",
+    refused_on_fargate: "T003-refused-on-fargate",
+    invalid_task_size: "T004-invalid-task-size",
+    out_of_memory: "T005-out-of-memory",
     ignores_stop_signal: "T006-ignores-stop-signal",
+    essential_container_exited: "T007-essential-container-exited",
+    image_healthcheck_ignored: "T009-image-healthcheck-ignored",
+    health_command_fails: "T010-health-command-fails",
+    essential_container_unhealthy: "T011-essential-container-unhealthy",
 }
 
 #[test]

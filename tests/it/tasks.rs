@@ -89,7 +89,6 @@ fn a_managed_service_is_not_there_under_its_service_name() {
         help.contains("production reaches it as `data.example.com:9000`"),
         "{help}"
     );
-    report.finding("service-lookup-failed", "host", "data");
     report.finding("probe-differs", "probe", "the data is shown");
 }
 
@@ -97,7 +96,7 @@ fn a_managed_service_is_not_there_under_its_service_name() {
 fn a_task_reaches_another_one_neither_by_name_nor_on_the_loopback() {
     for address in ["http://worker:8001/", "http://127.0.0.1:8001/"] {
         let production = format!("prod: {{environment: {{DATA: '{address}'}}}}");
-        let ignore = "  ignore:\n    - {rule: P001, reason: the proof of this test}\n    - {rule: H003, reason: told by H002 too}";
+        let ignore = "  ignore:\n    - {rule: P001, reason: the proof of this test}";
         let Some(project) = project(&production, ignore) else {
             return;
         };

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Node, extension, file, service};
-use crate::app::{App, LaunchType, Mode, Problems, TaskSize};
+use crate::app::{App, LaunchType, Mode, Problems, TaskSize, WrittenSize};
 use crate::compose::{Project, normal};
 
 /// Reads a resolved project into an [`App`], as the runs of `mode` use it.
@@ -60,6 +60,7 @@ fn without_services(project: &Project, cx: &mut Context) -> App {
         networks: resources(&project.document, "networks", cx),
         volumes: resources(&project.document, "volumes", cx),
         task: TaskSize::default(),
+        task_written: WrittenSize::default(),
         launch_type: LaunchType::default(),
         architecture: None,
         probes: Vec::new(),

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 
 use super::environment::environment;
 use super::{Context, Node};
-use crate::app::{App, At, BuildSecret, EnvFrom, Mode, ProdOverrides, Service};
+use crate::app::{App, At, BuildSecret, EnvFrom, Mode, ProdOverrides, Service, WrittenSize};
 use crate::compose::{Project, nearest};
 
 /// Top-level `secrets`, as far as a build can use them.
@@ -193,11 +193,11 @@ pub fn of_project(project: &Project, app: &mut App, mode: Mode, cx: &mut Context
     if app.probes.is_empty() {
         app.probes = probe::inferred(app);
     }
-    let written = task::Written { cpu, memory };
-    app.task = task::size(&written, app, cx);
+    app.task_written = WrittenSize { cpu, memory };
+    app.task = task::size(app, cx);
     external::check(app, cx);
     if mode == Mode::Prod {
-        task::check(&written, app, cx);
+        task::check(app, cx);
     }
 }
 

@@ -101,6 +101,7 @@ impl Reading<'_> {
             pre_stop: keys.read("pre_stop", hooks),
             settings,
             keys: places_of_keys(node),
+            values: values(node),
             replica: None,
             essential: None,
             task: None,
@@ -169,6 +170,29 @@ fn places_of_keys(node: &Node) -> IndexMap<String, Place> {
     entries
         .filter_map(|(key, _)| Some((key.text()?.to_owned(), key.place.clone())))
         .collect()
+}
+
+fn values(node: &Node) -> IndexMap<String, Vec<Place>> {
+    let places = |value: &Node| match (value.as_sequence(), value.as_mapping()) {
+        (Some(items), _) => items.iter().map(|item| item.place.clone()).collect(),
+        (_, Some(entries)) => entries
+            .iter()
+            .map(|(_, value)| value.place.clone())
+            .collect(),
+        _ => vec![value.place.clone()],
+    };
+    let mut all = IndexMap::new();
+    for (key, value) in node.as_mapping().unwrap_or(&[]) {
+        let Some(key) = key.text() else { continue };
+        all.insert(key.to_owned(), places(value));
+        if key == "healthcheck" {
+            let inner = value.as_mapping().unwrap_or(&[]).iter();
+            all.extend(inner.filter_map(|(inner, value)| {
+                Some((format!("{key}.{}", inner.text()?), places(value)))
+            }));
+        }
+    }
+    all
 }
 
 /// `x-envsim.prod` laid over the service; production has no variable of the developer's shell.

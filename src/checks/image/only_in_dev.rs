@@ -251,6 +251,8 @@ mod tests {
                 last_lines: Vec::new(),
                 complaints: vec![line.to_owned()],
                 stop: None,
+                health_log: Vec::new(),
+                memory: None,
             }],
             ..TaskSeen::default()
         })

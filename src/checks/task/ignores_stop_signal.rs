@@ -208,6 +208,8 @@ mod tests {
                 essential: true,
                 end: ContainerEnd::Running,
                 unhealthy: false,
+                health_log: Vec::new(),
+                memory: None,
                 last_lines: Vec::new(),
                 complaints: Vec::new(),
                 stop,

@@ -147,6 +147,8 @@ mod tests {
             last_lines: vec!["connection refused".to_owned()],
             complaints: Vec::new(),
             stop: None,
+            health_log: Vec::new(),
+            memory: None,
         }
     }
 

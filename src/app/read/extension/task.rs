@@ -4,7 +4,7 @@
 //! `ContainerDefinition` (botocore `data/ecs/2014-11-13/service-2.json`).
 
 use crate::app::read::{Context, Node};
-use crate::app::{App, Architecture, At, Condition, LaunchType, Service, TaskSize};
+use crate::app::{App, Architecture, At, Condition, LaunchType, Service, TaskSize, WrittenSize};
 use crate::compose::nearest;
 
 /// `family`: "Up to 255 letters (both uppercase and lowercase letters), numbers, underscores, and
@@ -14,16 +14,8 @@ const LONGEST_NAME: usize = 255;
 /// don't specify less than 6 MiB" (ContainerDefinition, `memory`).
 const LEAST_MEMORY: u32 = 6;
 /// "Supported values are between 128 CPU units (0.125 vCPUs) and 196608 CPU units (192 vCPUs)", on
-/// EC2 and EXTERNAL (RegisterTaskDefinition, `cpu`).
+/// EC2 and EXTERNAL (RegisterTaskDefinition, `cpu`); no pair of Fargate is outside of it.
 const FREE_CPU: std::ops::RangeInclusive<u32> = 128..=196_608;
-
-/// `cpu` and `memory` of the top level.
-pub struct Written {
-    /// CPU units of a task.
-    pub cpu: Option<At<u32>>,
-    /// MiB of a task.
-    pub memory: Option<At<u32>>,
-}
 
 /// The name of a task.
 pub fn name(node: &Node, cx: &mut Context) -> Option<At<String>> {
@@ -111,20 +103,16 @@ pub fn container_memory(node: &Node, cx: &mut Context) -> Option<At<u32>> {
     Some(memory)
 }
 
-/// The size of each task.
-pub fn size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
-    match app.launch_type {
-        LaunchType::Fargate => fargate_size(written, cx),
-        LaunchType::Ec2 | LaunchType::External => free_size(written, app, cx),
-    }
-}
-
-/// Any size. Without one ECS limits the containers alone; what envsim takes then has room for them.
-fn free_size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
-    if let Some(cpu) = written.cpu.as_ref().filter(|cpu| !FREE_CPU.contains(cpu)) {
+/// The size of each task, as written and completed. Whether Fargate has it is for a rule to say.
+pub fn size(app: &App, cx: &mut Context) -> TaskSize {
+    let written = &app.task_written;
+    if let Some(cpu) = written
+        .cpu
+        .as_ref()
+        .filter(|cpu| !FREE_CPU.contains(&cpu.value))
+    {
         let message = format!(
-            "a task on {} has {} to {} CPU units, not {}",
-            app.launch_type.as_str(),
+            "a task has {} to {} CPU units, not {}",
             FREE_CPU.start(),
             FREE_CPU.end(),
             cpu.value
@@ -135,6 +123,21 @@ fn free_size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
         let message = format!("a task needs {LEAST_MEMORY} MiB or more");
         cx.error(&memory.place, message).help = Some("`memory` is in MiB".to_owned());
     }
+    let default = match app.launch_type {
+        LaunchType::Fargate => fargate_default(written),
+        LaunchType::Ec2 | LaunchType::External => free_default(app),
+    };
+    TaskSize {
+        cpu: written.cpu.as_ref().map_or(default.cpu, |cpu| cpu.value),
+        memory: written
+            .memory
+            .as_ref()
+            .map_or(default.memory, |memory| memory.value),
+    }
+}
+
+/// Without a size ECS limits the containers alone; what envsim takes then has room for them.
+fn free_default(app: &App) -> TaskSize {
     let default = TaskSize::default();
     let largest = |of: fn(&Service) -> Option<&At<u32>>| {
         let tasks = app.tasks();
@@ -142,18 +145,12 @@ fn free_size(written: &Written, app: &App, cx: &mut Context) -> TaskSize {
         u32::try_from(sums.max().unwrap_or_default()).unwrap_or(u32::MAX)
     };
     TaskSize {
-        cpu: match &written.cpu {
-            Some(cpu) => cpu.value,
-            None => default
-                .cpu
-                .max(largest(|service| service.task_cpu.as_ref())),
-        },
-        memory: match &written.memory {
-            Some(memory) => memory.value,
-            None => default
-                .memory
-                .max(largest(|service| service.task_memory.as_ref())),
-        },
+        cpu: default
+            .cpu
+            .max(largest(|service| service.task_cpu.as_ref())),
+        memory: default
+            .memory
+            .max(largest(|service| service.task_memory.as_ref())),
     }
 }
 
@@ -162,95 +159,26 @@ fn sum(services: &[&Service], of: fn(&Service) -> Option<&At<u32>>) -> u64 {
     values.map(|at| u64::from(at.value)).sum()
 }
 
-/// The size as written, completed to a pair that Fargate has.
-fn fargate_size(written: &Written, cx: &mut Context) -> TaskSize {
+/// The smallest memory that Fargate has for the written CPU.
+fn fargate_default(written: &WrittenSize) -> TaskSize {
     let default = TaskSize::default();
-    let cpu = written.cpu.as_ref().map_or(default.cpu, |cpu| cpu.value);
-    let Some(choices) = TaskSize::memory_choices(cpu) else {
-        if let Some(written) = &written.cpu {
-            cx.error(
-                &written.place,
-                format!("Fargate has no task size with {cpu} CPU units"),
-            )
-            .help = Some("one of 256, 512, 1024, 2048, 4096, 8192, 16384".to_owned());
-        }
-        return default;
-    };
-    let memory = match &written.memory {
-        None => choices[0],
-        Some(memory) => {
-            if !choices.contains(&memory.value) {
-                let list: Vec<String> = choices.iter().map(u32::to_string).collect();
-                let message = format!(
-                    "Fargate has no task size with {cpu} CPU units and {} MiB",
-                    memory.value
-                );
-                cx.error(&memory.place, message).help = Some(format!(
-                    "with {cpu} CPU units memory is one of {}",
-                    list.join(", ")
-                ));
-            }
-            memory.value
-        }
-    };
-    TaskSize { cpu, memory }
+    let choices = written
+        .cpu
+        .as_ref()
+        .and_then(|cpu| TaskSize::memory_choices(cpu.value));
+    TaskSize {
+        memory: choices.map_or(default.memory, |choices| choices[0]),
+        ..default
+    }
 }
 
 /// What ECS refuses when the task definitions are registered, and what it does without saying.
-pub fn check(written: &Written, app: &App, cx: &mut Context) {
-    // On EC2 a task without sizes limits nothing.
-    let fargate = app.launch_type == LaunchType::Fargate;
-    let cpu = (fargate || written.cpu.is_some()).then_some(app.task.cpu);
-    let memory = (fargate || written.memory.is_some()).then_some(app.task.memory);
+pub fn check(app: &App, cx: &mut Context) {
     for (task, services) in app.tasks() {
-        if let Some(memory) = memory {
-            check_memory(memory, &services, cx);
-        }
-        if let Some(cpu) = cpu {
-            check_cpu(cpu, task, &services, cx);
-        }
         check_essential(task, &services, app, cx);
     }
     for service in app.services.values() {
         check_dependencies(service, app, cx);
-    }
-}
-
-/// "The 'memory' setting for container is greater than for the task" (error of
-/// RegisterTaskDefinition).
-fn check_memory(task: u32, services: &[&Service], cx: &mut Context) {
-    for service in services {
-        if let Some(memory) = service.task_memory.as_ref().filter(|at| at.value > task) {
-            let message = format!(
-                "the container of `{}` has {} MiB and the whole task {task} MiB: ECS refuses that",
-                service.name, memory.value
-            );
-            cx.error(&memory.place, message).help =
-                Some(format!("{task} or less, or a larger `memory` of the task"));
-        }
-    }
-}
-
-/// "The sum of all container 'cpu' values cannot be greater than the task-level 'cpu' value" (error
-/// of RegisterTaskDefinition).
-fn check_cpu(limit: u32, task: &str, services: &[&Service], cx: &mut Context) {
-    let mut total = 0u64;
-    for service in services {
-        let Some(cpu) = &service.task_cpu else {
-            continue;
-        };
-        let before = total;
-        total += u64::from(cpu.value);
-        // Told once, at the container that is too much.
-        if before <= u64::from(limit) && total > u64::from(limit) {
-            let all = sum(services, |service| service.task_cpu.as_ref());
-            let message = format!(
-                "the containers of the task `{task}` have {all} CPU units together and the task {limit}: ECS refuses that"
-            );
-            cx.error(&cpu.place, message).help = Some(format!(
-                "keep the sum of all `cpu` within {limit}, or give the task more"
-            ));
-        }
     }
 }
 

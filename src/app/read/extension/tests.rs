@@ -138,7 +138,7 @@ fn a_launch_type_is_written_as_aws_writes_it() {
 }
 
 #[test]
-fn only_fargate_has_a_table_of_sizes() {
+fn a_size_is_taken_as_it_is_written() {
     let size = |top: &str| {
         let text = format!("x-envsim: {{{top}}}\nservices: {{web: {{image: web}}}}\n");
         let app = app_for(&text, Mode::Prod);
@@ -146,41 +146,20 @@ fn only_fargate_has_a_table_of_sizes() {
     };
     assert_eq!(size("cpu: 300, memory: 700, launch_type: EC2"), (300, 700));
     assert_eq!(size("launch_type: EXTERNAL"), (1024, 2048));
-    assert_eq!(
-        top("cpu: 300, memory: 700"),
-        "1:17 error: Fargate has no task size with 300 CPU units (one of 256, 512, 1024, 2048, 4096, 8192, 16384)"
-    );
+    assert_eq!(size("cpu: 300, memory: 700"), (300, 700));
+    assert_eq!(size("cpu: 512"), (512, 1024));
     assert_eq!(
         top("cpu: 64, launch_type: EC2"),
-        "1:17 error: a task on EC2 has 128 to 196608 CPU units, not 64 (1024 CPU units are one vCPU)"
+        "1:17 error: a task has 128 to 196608 CPU units, not 64 (1024 CPU units are one vCPU)"
     );
 }
 
 #[test]
-fn a_container_has_no_more_than_its_task() {
-    assert_eq!(
-        one("{cpu: 256, memory: 512}", "x-envsim: {memory: 1024}"),
-        "3:40 error: the container of `web` has 1024 MiB and the whole task 512 MiB: ECS refuses that (512 or less, or a larger `memory` of the task)"
-    );
+fn a_container_has_the_memory_that_an_engine_needs_for_one() {
     assert_eq!(
         service("memory: 4"),
         "3:40 error: a container needs 6 MiB or more (`memory` is in MiB: 512 for half a GiB; take it out for no limit but the task's)"
     );
-    let text = "x-envsim: {cpu: 256}
-services:
-  a: {image: a, x-envsim: {cpu: 200}}
-  b: {image: a, x-envsim: {cpu: 100}}
-  c: {image: a, x-envsim: {cpu: 100}}
-  d: {image: a, x-envsim: {cpu: 250, task: other}}
-";
-    assert_eq!(
-        said(text, Mode::Prod),
-        [
-            "4:33 error: the containers of the task `project` have 400 CPU units together and the task 256: ECS refuses that (keep the sum of all `cpu` within 256, or give the task more)"
-        ]
-    );
-    // The dev run has no task.
-    assert_eq!(said(text, Mode::Dev), Vec::<String>::new());
 }
 
 #[test]
