@@ -80,4 +80,10 @@ impl Listener {
         let address = self.address.parse::<std::net::IpAddr>();
         address.is_ok_and(|address| address.is_loopback())
     }
+
+    /// Whether it is bound to no address in particular.
+    pub fn is_for_every_address(&self) -> bool {
+        let address = self.address.parse::<std::net::IpAddr>();
+        address.is_ok_and(|address| address.is_unspecified())
+    }
 }

@@ -146,7 +146,13 @@ async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
                     // What does not speak HTTP may close without a word, as PostgreSQL does; that it
                     // accepts connections is all an inferred probe can ask of it.
                     Err(http::Failure::Connection(_)) if probe.inferred => {
-                        judge::connection(http::connects(address).await)
+                        let accepted = http::connects(address).await;
+                        // A server that came up just now speaks HTTP after all.
+                        let asked = tokio::time::timeout(ATTEMPT, http::ask(request, address));
+                        match (accepted.is_ok(), asked.await) {
+                            (true, Ok(Ok(answer))) => judge::answer(&answer, expect, true),
+                            _ => judge::connection(accepted),
+                        }
                     }
                     Err(failure) => judge::failure(&failure, probe.inferred),
                 }
