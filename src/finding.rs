@@ -5,11 +5,14 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::app::Place;
 use crate::evidence::Kind;
 
+pub use crate::evidence::Fix;
+
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The app breaks in production.
+    #[default]
     Error,
     /// It can break in production, depending on what is set there.
     Warning,
@@ -59,6 +62,33 @@ impl RuleInfo {
     }
 }
 
+impl RuleInfo {
+    /// The family that its code's letter stands for.
+    pub fn family(&self) -> &'static str {
+        match self.code.as_bytes().first() {
+            Some(b'E') => "image",
+            Some(b'H') => "hosts",
+            Some(b'P') => "probes",
+            Some(b'T') => "task",
+            _ => "other",
+        }
+    }
+
+    /// Why it breaks on ECS: the first sentence of that section of its page.
+    pub fn why(&self) -> Option<String> {
+        let mut lines = self.manual.lines().map(str::trim);
+        lines.find(|line| *line == "## Why it breaks on ECS")?;
+        let paragraph: Vec<&str> = lines
+            .skip_while(|line| line.is_empty())
+            .take_while(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect();
+        let paragraph = paragraph.join(" ");
+        let end = paragraph.find(". ").unwrap_or(paragraph.len());
+        let sentence = paragraph[..end].trim_end_matches('.');
+        (!sentence.is_empty()).then(|| sentence.to_owned())
+    }
+}
+
 /// A place of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
@@ -93,24 +123,32 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// Set when the user accepts it: it no longer counts.
     pub ignored: Option<Ignored>,
+    /// The same for the same defect after lines moved; see `checks::fingerprint`.
+    pub fingerprint: String,
 }
 
-/// A repair that a machine can make.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Fix {
-    /// What it does, in a fragment that begins with a verb.
-    pub description: String,
-    /// The files that it changes, relative to the project.
-    pub files: Vec<String>,
-}
-
-/// The entry of `x-envsim.ignore` that accepts a finding.
+/// What accepts a finding.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Ignored {
+    /// Which of the ways.
+    pub by: IgnoredBy,
     /// Why, in the user's words.
     pub reason: String,
-    /// Where the entry stands.
-    pub place: Place,
+    /// Where that is written; a baseline has no place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// How a finding was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IgnoredBy {
+    /// An entry of `x-envsim.ignore`.
+    Settings,
+    /// A comment at its line.
+    Comment,
+    /// The baseline file.
+    Baseline,
 }
 
 impl Finding {
@@ -131,6 +169,7 @@ impl Finding {
             help: help.into(),
             fix: None,
             ignored: None,
+            fingerprint: String::new(),
         }
     }
 
@@ -180,7 +219,7 @@ impl Serialize for Finding {
             .iter()
             .map(|location| &location.place)
             .collect();
-        let mut out = serializer.serialize_struct("Finding", 11)?;
+        let mut out = serializer.serialize_struct("Finding", 12)?;
         out.serialize_field("code", self.rule.code)?;
         out.serialize_field("rule", self.rule.name)?;
         out.serialize_field("severity", &self.severity)?;
@@ -194,6 +233,7 @@ impl Serialize for Finding {
             Some(fix) => out.serialize_field("fix", fix)?,
             None => out.skip_field("fix")?,
         }
+        out.serialize_field("fingerprint", &self.fingerprint)?;
         match &self.ignored {
             Some(ignored) => out.serialize_field("ignored", ignored)?,
             None => out.skip_field("ignored")?,
@@ -223,6 +263,49 @@ pub struct UnusedIgnore {
     pub text: String,
 }
 
+/// Something wrong with a comment that was to ignore findings.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remark {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Where the comment stands.
+    pub place: Place,
+    /// Its line.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// Findings of a rule that the user did not ask for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// Code of the rule.
+    pub code: &'static str,
+    /// Its name.
+    pub rule: &'static str,
+    /// How many.
+    pub count: usize,
+}
+
+/// A finding that a baseline accepts; only the fingerprint decides, the rest is for people.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct BaselineEntry {
+    /// File of the first place, relative to the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Code of the rule.
+    pub code: String,
+    /// The line, without secrets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// The service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// [`Finding::fingerprint`].
+    pub fingerprint: String,
+}
+
 /// What all rules said of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
@@ -232,6 +315,14 @@ pub struct Judgement {
     pub not_checked: Vec<NotChecked>,
     /// Entries of `x-envsim.ignore` that match no finding.
     pub unused_ignores: Vec<UnusedIgnore>,
+    /// Comments that ignore nothing, because something is wrong with them.
+    pub remarks: Vec<Remark>,
+    /// Findings that the user did not ask for.
+    pub left_out: Vec<LeftOut>,
+    /// Entries of the baseline that match no finding.
+    pub stale_baseline: Vec<BaselineEntry>,
+    /// The least severity that fails.
+    pub fails_on: Severity,
 }
 
 impl Judgement {
@@ -249,9 +340,22 @@ impl Judgement {
             .filter_map(|finding| Some((finding, finding.ignored.as_ref()?)))
     }
 
-    /// True when nothing breaks in production: there may be warnings.
+    /// How many findings of `severity` count; what is wrong with the user's own entries and comments
+    /// is a warning.
+    pub fn count(&self, severity: Severity) -> usize {
+        let found = self.counted().filter(|one| one.severity == severity);
+        let told = self.unused_ignores.len() + self.remarks.len();
+        found.count()
+            + if severity == Severity::Warning {
+                told
+            } else {
+                0
+            }
+    }
+
+    /// True when nothing breaks in production. Warnings count only when the user said so.
     pub fn passes(&self) -> bool {
-        self.counted()
-            .all(|finding| finding.severity != Severity::Error)
+        let warned = self.fails_on == Severity::Warning && self.count(Severity::Warning) > 0;
+        self.count(Severity::Error) == 0 && !warned
     }
 }

@@ -17,7 +17,7 @@
 //! | [`mask`] | passwords out of everything printed | |
 //! | [`wire`] | messages of the agent, the program of ours inside containers | |
 //! | [`labels`] | names and labels of what envsim makes | |
-//! | [`evidence`] | plain records of what was seen | `app` |
+//! | [`evidence`] | plain records of what was seen | `app`, `mask` |
 //! | [`finding`] | a finding and what a rule is | `app`, `evidence` |
 //! | [`event`] | what happens during a run | `labels` |
 //! | [`plan`] | order: what may start now, what may stop now | `app` |
@@ -28,7 +28,7 @@
 //! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `wire` |
 //! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan`, `secrets` |
 //! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan` |
-//! | [`report`] | findings to text | `evidence`, `finding` |
+//! | [`report`] | findings to text | `app`, `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |
 //!

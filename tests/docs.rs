@@ -102,6 +102,55 @@ fn the_pages_of_the_rules_are_those_that_the_rules_have() {
     assert_eq!(count, pages.len(), "docs/rules has pages of no rule");
 }
 
+/// The sections of a page: each heading with its text.
+fn sections(page: &str) -> Vec<(&str, String)> {
+    let mut sections: Vec<(&str, String)> = Vec::new();
+    let mut fenced = false;
+    for line in page.lines() {
+        fenced ^= line.starts_with("```");
+        match (line.strip_prefix("## "), sections.last_mut()) {
+            (Some(heading), _) if !fenced => sections.push((heading, String::new())),
+            (_, Some((_, text))) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (_, None) => {}
+        }
+    }
+    sections
+}
+
+#[test]
+fn every_page_of_a_rule_has_its_sections() {
+    const SECTIONS: [&str; 4] = [
+        "Why it breaks on ECS",
+        "Broken",
+        "Repaired",
+        "When to ignore it",
+    ];
+    let mut wrong = Vec::new();
+    for info in envsim::checks::RULES.iter().map(|rule| rule.info) {
+        let page = info.page();
+        let sections = sections(&page);
+        let headings: Vec<&str> = sections.iter().map(|(heading, _)| *heading).collect();
+        if headings != SECTIONS {
+            wrong.push(format!("{} has the sections {headings:?}", info.code));
+            continue;
+        }
+        for (heading, text) in &sections {
+            let code = text.matches("```").count();
+            let example = matches!(*heading, "Broken" | "Repaired");
+            if text.trim().is_empty() || code % 2 == 1 || (example && code == 0) {
+                wrong.push(format!(
+                    "{}: `{heading}` lacks its text or example",
+                    info.code
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn the_readme_names_every_label() {
     use envsim::labels::{MODE, OWNER, PROJECT, ROLE, SERVICE, TASK, VERSION, VOLUME};

@@ -4,9 +4,9 @@
 //! An entry that matches nothing is told, so that none outlives what it was written for.
 
 use crate::app::{Ignore, Problem, Problems};
-use crate::finding::{Finding, Ignored, Judgement, RuleInfo, UnusedIgnore};
+use crate::finding::{Finding, Ignored, IgnoredBy, Judgement, RuleInfo, UnusedIgnore};
 
-use super::RULES;
+use super::{RULES, naming};
 
 /// The rule with this code or name.
 fn rule(text: &str) -> Option<&'static RuleInfo> {
@@ -30,14 +30,7 @@ pub fn known(ignore: &[Ignore]) -> Result<(), Problems> {
 fn problem(entry: &Ignore) -> Problem {
     let text = entry.rule.value.as_str();
     let infos = || RULES.iter().map(|rule| rule.info);
-    // A code in lower case is meant as it is; codes are too alike to guess among them.
-    let upper = text.to_ascii_uppercase();
-    let lower = text.to_ascii_lowercase().replace([' ', '_'], "-");
-    let meant = infos().find(|info| info.code == upper).map_or_else(
-        || crate::app::nearest(&lower, infos().map(|info| info.name)),
-        |info| Some(info.code),
-    );
-    let help = match meant {
+    let help = match naming::meant(text) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let all: Vec<String> = infos()
@@ -63,8 +56,9 @@ pub fn apply(ignore: &[Ignore], judgement: &mut Judgement) {
             used = true;
             // The first entry that matches gives the reason.
             finding.ignored.get_or_insert_with(|| Ignored {
+                by: IgnoredBy::Settings,
                 reason: entry.reason.clone(),
-                place: entry.place.clone(),
+                place: Some(entry.place.clone()),
             });
         }
         let Some(rule) = rule(&entry.rule) else {
@@ -181,7 +175,8 @@ mod tests {
         apply(&ignore, &mut judgement);
         assert!(judgement.passes());
         let ignored = judgement.findings[0].ignored.as_ref().expect("ignored");
-        assert_eq!((&*ignored.reason, ignored.place.line), ("prose", 3));
+        let line = ignored.place.as_ref().map(|place| place.line);
+        assert_eq!((&*ignored.reason, line), ("prose", Some(3)));
         assert!(judgement.unused_ignores.is_empty());
     }
 

@@ -2,29 +2,30 @@
 //!
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
+pub mod baseline;
 mod dev_servers;
+pub mod fingerprint;
 mod hosts;
 pub mod ignore;
 mod image;
+pub mod inline;
+pub mod naming;
+mod places;
 mod probes;
 mod registry;
 mod rule;
+pub mod select;
 mod signal_path;
 mod task;
 mod words;
 
 use crate::evidence::Evidence;
-use crate::finding::{Finding, Judgement, NotChecked, RuleInfo};
+use crate::finding::{Finding, Judgement, NotChecked};
 
+pub use naming::find;
 pub use registry::RULES;
 pub use rule::Rule;
 use rule::rule;
-
-/// The rule with this code or name; the code in any case.
-pub fn find(text: &str) -> Option<&'static RuleInfo> {
-    let mut infos = RULES.iter().map(|rule| rule.info);
-    infos.find(|info| info.code.eq_ignore_ascii_case(text) || info.name == text)
-}
 
 /// Lets every rule judge `evidence`. A rule whose evidence is missing is not silent: it is listed
 /// as not checked, with the reason.
@@ -45,6 +46,7 @@ pub fn run(evidence: &Evidence) -> Judgement {
         // What was seen before the evidence broke off still counts.
         judgement.findings.extend((rule.check)(evidence));
     }
+    places::make_relative(&mut judgement, &evidence.prod.directory);
     judgement.findings.sort_by(|a, b| {
         let key = |finding: &Finding| {
             let place = finding

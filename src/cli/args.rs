@@ -83,8 +83,8 @@ pub enum Command {
     Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
-    /// Print the JSON Schema of the `x-envsim` settings, for editors
-    Schema,
+    /// Print the JSON Schema of the `x-envsim` settings, for editors, or of the JSON report
+    Schema(Schema),
 }
 
 #[derive(Debug, clap::Args)]
@@ -142,15 +142,74 @@ pub struct ProdCheck {
     pub report: ReportArgs,
 }
 
-/// How the findings are reported.
+/// Which findings are reported, and how.
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
     /// Report format
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Report")]
     pub format: Format,
     /// Write the report to a file instead of stdout
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
     pub output: Option<PathBuf>,
+    /// Write a further report to a file (repeatable): `--report sarif=envsim.sarif`
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = further_report, help_heading = "Report")]
+    pub report: Vec<(Format, PathBuf)>,
+    /// Show everything: each change that ECS makes, each finding of many alike
+    #[arg(short, long, help_heading = "Report")]
+    pub verbose: bool,
+    /// Report only these rules: codes, names or beginnings of codes (`H`, `E00`)
+    #[arg(
+        long,
+        value_name = "RULE,…",
+        value_delimiter = ',',
+        help_heading = "Selection"
+    )]
+    pub select: Vec<String>,
+    /// Leave out these rules
+    #[arg(
+        long,
+        value_name = "RULE,…",
+        value_delimiter = ',',
+        help_heading = "Selection"
+    )]
+    pub ignore: Vec<String>,
+    /// Least severity that is reported and fails; without it all are reported and errors fail
+    #[arg(long, value_enum, value_name = "SEVERITY", help_heading = "Selection")]
+    pub severity: Option<LeastSeverity>,
+    /// Accept the findings that are listed in this file
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub baseline: Option<PathBuf>,
+    /// Write all findings that count to this file, and accept them
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub write_baseline: Option<PathBuf>,
+}
+
+/// A severity as the user types it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LeastSeverity {
+    Error,
+    Warning,
+}
+
+/// `FORMAT=FILE`.
+fn further_report(text: &str) -> Result<(Format, PathBuf), String> {
+    let (format, file) = text
+        .split_once('=')
+        .filter(|(_, file)| !file.is_empty())
+        .ok_or("it has the form FORMAT=FILE, such as sarif=envsim.sarif")?;
+    let format = <Format as clap::ValueEnum>::from_str(format, true).map_err(|_| {
+        let all = <Format as clap::ValueEnum>::value_variants();
+        let names: Vec<String> = all
+            .iter()
+            .filter_map(clap::ValueEnum::to_possible_value)
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        format!(
+            "there is no format `{format}`; the formats are {}",
+            names.join(", ")
+        )
+    })?;
+    Ok((format, file.into()))
 }
 
 #[derive(Debug, clap::Args)]
@@ -173,6 +232,25 @@ pub struct Rules {
 pub struct Explain {
     /// Code or name of a rule: `H001`, `port-clash`
     pub rule: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Schema {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaOf::XEnvsim)]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// The settings in the Compose file
+    XEnvsim,
+    /// The report of `--format json`
+    Report,
 }
 
 #[derive(Debug, clap::Args)]

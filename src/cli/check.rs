@@ -2,11 +2,12 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::judge::Repairing;
 use super::{evidence_file, judge};
 
 /// Runs the command. It needs neither the project nor an engine.
-pub async fn run(args: &args::Check) -> Result<Exit, Failure> {
+pub fn run(args: &args::Check) -> Result<Exit, Failure> {
+    let wanted = judge::Wanted::new(&args.report)?;
     let evidence = evidence_file::read(&args.from)?;
-    judge::report(evidence, &args.report, Repairing::Off, None).await
+    let judgement = wanted.judge(&evidence, judge::first(&evidence))?;
+    wanted.report(evidence, judgement)
 }

@@ -19,6 +19,9 @@ struct Saved<E> {
     evidence: E,
 }
 
+/// A larger file is no evidence: that of an app with thousands of findings has some megabytes.
+const LARGEST: u64 = 512 << 20;
+
 /// Only what is needed to tell whether the rest can be read.
 #[derive(Deserialize)]
 struct Version {
@@ -47,13 +50,32 @@ pub fn write(path: &Path, evidence: &Evidence) -> Result<(), Failure> {
 }
 
 fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(path)
+        .open(path)?;
+    // The mode counts for new files alone. A pipe keeps its own.
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// A text of at most [`LARGEST`] bytes.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    let length =
+        std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST + 1), &mut text)?;
+    match length as u64 > LARGEST {
+        true => Err(std::io::Error::other(format!(
+            "it has more than {LARGEST} bytes"
+        ))),
+        false => Ok(text),
+    }
 }
 
 /// Reads what [`write`] wrote.
@@ -62,7 +84,7 @@ fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
 /// A file that cannot be read, is no evidence, or is of another version.
 pub fn read(path: &Path) -> Result<Evidence, Failure> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         Failure::usage(
             format!("cannot read the evidence `{shown}`: {error}"),
             "`envsim prod-check --evidence FILE` writes it",

@@ -2,6 +2,7 @@
 //! act, report.
 
 mod args;
+mod baseline_file;
 mod check;
 mod config;
 mod dev;
@@ -54,7 +55,7 @@ pub fn run() -> Exit {
     let before = args.project;
     let result = runtime.block_on(async {
         match args.command {
-            Command::Check(check) => check::run(&check).await,
+            Command::Check(check) => check::run(&check),
             Command::Config(shown) => config::run(&before.with(&shown.project), &shown),
             Command::Dev(dev) => dev::run(&before.with(&dev.project), dev).await,
             Command::Doctor(doctor) => doctor::run(doctor).await,
@@ -69,7 +70,7 @@ pub fn run() -> Exit {
             Command::ProdCheck(check) => prod_check::run(&before.with(&check.project), check).await,
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
             Command::Rules(rules) => rules::run(&rules),
-            Command::Schema => schema::run(),
+            Command::Schema(shown) => schema::run(&shown),
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

@@ -1,15 +1,18 @@
 //! `envsim prod-check`: both runs, evidence, rules, report.
 
+use std::collections::BTreeMap;
+
 use super::args;
-use super::exit::{Exit, Failure};
-use super::judge::Repairing;
-use super::{evidence_file, judge, project};
-use crate::app::{App, Mode};
+use super::exit::{Exit, Failure, print};
+use super::{evidence_file, fix, judge, project, source_lines, stdout};
+use crate::app::{App, Level, Mode, Problems};
+use crate::checks;
 use crate::collect::repeat::Further;
-use crate::collect::{self, dev_run, images, missed, task_run, without_engine};
+use crate::collect::{self, dev_run, images, missed, repository, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Fix, Secrets};
+use crate::finding::Judgement;
 use crate::labels::RunKind;
 use crate::prod::tasks::Apps;
 use crate::prod::{stand_in, task};
@@ -20,6 +23,7 @@ use crate::ui;
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit, Failure> {
+    let wanted = judge::Wanted::new(&args.report)?;
     let read = match args.r#static {
         true => project::app_of_files,
         false => project::app,
@@ -27,12 +31,8 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     let whole = read(project, Mode::Prod, true)?;
     let dev = read(project, Mode::Dev, false)?;
     let mut engine = None;
-    let evidence = match args.r#static {
-        true => {
-            let directory = whole.directory.clone();
-            let seen = without_engine::evidence(dev, whole.deployed());
-            seen.map_err(|problem| Failure::Config(problem.into()).with_lines(&directory))?
-        }
+    let seen = match args.r#static {
+        true => on_disk(dev, &whole)?,
         false => {
             let connected = engine.insert(Engine::connect().await?);
             match both_runs(connected, whole, dev, &args).await? {
@@ -41,15 +41,74 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
             }
         }
     };
+    let (mut evidence, secrets) = without_secrets(&seen)?;
+    let directory = evidence.prod.directory.clone();
+    evidence.repository_folder = repository::folder(&directory);
+    let mut judgement = checks::run(&evidence);
+    source_lines::record(&mut evidence.lines, &judgement, &directory, &secrets);
+    judge::complete(&mut judgement, &evidence);
+    // Repairs write into the files what stands there, secrets as well: they are planned from what was
+    // seen.
+    fix::plan(&seen, &mut judgement, engine.as_ref()).await;
+    evidence.fixes = fixes(&judgement, &secrets);
+    judge::complete(&mut judgement, &evidence);
     if let Some(path) = &args.evidence {
         evidence_file::write(path, &evidence)?;
     }
-    let repairing = match (args.diff, args.fix) {
-        (true, _) => Repairing::Show,
-        (_, true) => Repairing::Write,
-        _ => Repairing::Off,
+    let judgement = wanted.judge(&evidence, judgement)?;
+    if args.fix || args.diff {
+        let mut chosen = judgement.clone();
+        let repairs = fix::plan(&seen, &mut chosen, engine.as_ref()).await;
+        if args.diff {
+            eprint!("{}", repairs.summary(&chosen, false));
+            stdout::write(&repairs.diff())?;
+            return Ok(judge::exit(&judgement));
+        }
+        // On its way to people and logs it shows no passwords.
+        eprint!("{}", secrets.mask(&repairs.diff()));
+        repairs.write()?;
+        eprint!("{}", repairs.summary(&chosen, true));
+    }
+    wanted.report(evidence, judgement)
+}
+
+/// The repairs of the findings, as they are kept.
+fn fixes(judgement: &Judgement, secrets: &Secrets) -> BTreeMap<String, Fix> {
+    let findings = judgement.findings.iter();
+    let fixes = findings.filter_map(|finding| {
+        let fix = finding.fix.as_ref()?;
+        let kept = Fix {
+            description: secrets.mask(&fix.description),
+            files: fix.files.clone(),
+        };
+        Some((finding.fingerprint.clone(), kept))
+    });
+    fixes.collect()
+}
+
+/// What the files tell; a service whose image cannot be known is told, and does not count as checked.
+fn on_disk(dev: App, whole: &App) -> Result<Evidence, Failure> {
+    let with_lines = |mut problems: Problems| {
+        source_lines::fill_problems(&mut problems, &whole.directory);
+        problems
     };
-    judge::report(evidence, &args.report, repairing, engine.as_ref()).await
+    let seen = without_engine::look(dev, whole.deployed());
+    let mut seen = seen.map_err(|problems| Failure::Config(with_lines(problems)))?;
+    for problem in &mut seen.problems.0 {
+        problem.level = Level::Warning;
+    }
+    print(&with_lines(seen.problems));
+    Ok(seen.evidence)
+}
+
+/// The evidence as it is judged and saved.
+fn without_secrets(evidence: &Evidence) -> Result<(Evidence, Secrets), Failure> {
+    Secrets::take(evidence).map_err(|error| {
+        Failure::usage(
+            format!("what was seen cannot be kept: {error}"),
+            "rename files whose names are not UTF-8",
+        )
+    })
 }
 
 /// Runs the app as tasks and, unless `--no-compare`, as in dev beside them; none when interrupted.

@@ -1,10 +1,13 @@
-//! `envsim schema`: the JSON Schema of the settings.
+//! `envsim schema`: the JSON Schemas of the settings and of the report.
 
+use super::args::{self, SchemaOf};
 use super::exit::{Exit, Failure};
 use super::stdout;
-use crate::app::SCHEMA;
 
 /// Runs the command. It needs neither a project nor an engine.
-pub fn run() -> Result<Exit, Failure> {
-    stdout::write(SCHEMA)
+pub fn run(args: &args::Schema) -> Result<Exit, Failure> {
+    stdout::write(match args.of {
+        SchemaOf::XEnvsim => crate::app::SCHEMA,
+        SchemaOf::Report => crate::report::SCHEMA,
+    })
 }

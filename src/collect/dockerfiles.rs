@@ -263,7 +263,7 @@ pub mod tests {
 
     fn dockerfiles(files: &[(&str, &str)]) -> Vec<DockerfileSeen> {
         let (_directory, app) = project(files);
-        let sources = without_engine::sources(&app).expect("sources");
+        let sources = without_engine::sources(&app).0;
         seen(&app, sources.iter())
     }
 

@@ -26,6 +26,7 @@ pub mod mounts;
 mod own_name;
 mod ports;
 pub mod repeat;
+pub mod repository;
 mod run_time;
 mod secrets;
 mod start_order;

@@ -253,7 +253,8 @@ mod tests {
     /// Each service's ports, or what it runs when that listens on nothing.
     fn told(files: &[(&str, &str)]) -> Vec<String> {
         let (_directory, app) = project(files);
-        let sources = without_engine::sources(&app).expect("sources");
+        let (sources, problems) = without_engine::sources(&app);
+        assert!(problems.is_empty(), "{problems:?}");
         let seen = files::look(&app, &app, &sources).ports.into_iter();
         seen.map(|seen| {
             let mut ports: Vec<u16> = seen.claims.iter().map(|claim| claim.port).collect();

@@ -322,7 +322,7 @@ mod tests {
 
     fn secrets_of(files: &[(&str, &str)]) -> Vec<SecretSeen> {
         let (_directory, app) = project(files);
-        let sources = without_engine::sources(&app).expect("sources");
+        let sources = without_engine::sources(&app).0;
         of_files(&app, sources.iter())
     }
 

@@ -7,9 +7,11 @@ mod container;
 mod dockerfile;
 mod env_file;
 mod environment;
+mod fix;
 mod host;
 mod host_mount;
 mod image;
+mod lines;
 mod memory;
 mod missed;
 mod mount;
@@ -18,6 +20,9 @@ mod own_name;
 mod ports;
 mod probe;
 mod secret;
+mod secrets;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,9 +35,11 @@ pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, Sto
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
 pub use environment::{EnvironmentSeen, Side, VariableFrom};
+pub use fix::Fix;
 pub use host::{HostInFile, HostInValue, ValueOf};
 pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
+pub use lines::Lines;
 pub use memory::{DevMemory, MemorySeen, TaskMemory};
 pub use missed::MissedFile;
 pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
@@ -41,6 +48,7 @@ pub use own_name::{OwnName, OwnNameFor};
 pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
 pub use secret::{Carrier, SecretSeen};
+pub use secrets::Secrets;
 
 /// Everything that one `prod-check` saw.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,6 +124,16 @@ pub struct Evidence {
     pub notes: Vec<String>,
     /// Evidence that could not be had, with the reason.
     pub missing: Vec<Missing>,
+    /// The lines that findings point at, with their neighbours.
+    #[serde(default)]
+    pub lines: Lines,
+    /// Repairs that are known, by the fingerprint of the finding.
+    #[serde(default)]
+    pub fixes: BTreeMap<String, Fix>,
+    /// The project directory below the top of its repository: `apps/shop/`; empty at the top, and
+    /// where there is none.
+    #[serde(default)]
+    pub repository_folder: String,
 }
 
 /// A kind of evidence.
@@ -196,15 +214,22 @@ impl Evidence {
             stand_ins: Vec::new(),
             notes: Vec::new(),
             missing: Vec::new(),
+            lines: Lines::default(),
+            fixes: BTreeMap::new(),
+            repository_folder: String::new(),
         }
     }
 
-    /// Notes that `kind` could not be had.
+    /// Notes that `kind`, or a part of it, could not be had; several reasons become one.
     pub fn lacks(&mut self, kind: Kind, reason: impl Into<String>) {
-        self.missing.push(Missing {
-            kind,
-            reason: reason.into(),
-        });
+        let reason = reason.into();
+        match self.missing.iter_mut().find(|missing| missing.kind == kind) {
+            Some(missing) => {
+                missing.reason.push_str("; ");
+                missing.reason.push_str(&reason);
+            }
+            None => self.missing.push(Missing { kind, reason }),
+        }
     }
 
     /// Why `kind` is not there; none when it is.

@@ -1,98 +1,73 @@
-//! The report for people: what happened, where, how it was seen, what to do; then what is ignored,
-//! and the verdict.
+//! The report for people: what happened, where, how it was seen, why it matters on ECS, what to do;
+//! then what is no finding, and the verdict in the last line.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Group, Level, Origin};
 
-use super::Report;
+use super::excerpt::{excerpt, renderer};
+use super::groups::{self, groups};
+use super::{Look, Report, changes, counts};
 use crate::evidence::StandInSeen;
-use crate::evidence::{Change, ChangeKind};
-use crate::finding::{Finding, Location, Severity, UnusedIgnore};
+use crate::finding::{Finding, IgnoredBy, Judgement, Location, Severity};
 
 /// Places that are shown with their lines; more are listed.
 const SNIPPETS: usize = 4;
 
+/// Findings of a group that are listed behind the first one.
+const LISTED: usize = 12;
+
 /// Writes every finding, what was not checked, and the verdict.
-pub fn write(report: &Report, colour: bool, out: &mut dyn Write) -> std::io::Result<()> {
-    changes(&report.changes, out)?;
-    for finding in report.judgement.counted() {
-        writeln!(out, "{}\n", finding_text(finding, colour))?;
-    }
-    for unused in &report.judgement.unused_ignores {
-        writeln!(out, "{}\n", unused_text(unused, colour))?;
-    }
-    let mut heading = "ignored:\n";
-    for (finding, ignored) in report.judgement.accepted() {
-        let at = match finding.locations.first() {
-            Some(location) => format!(" at {}", location.place),
-            None => String::new(),
-        };
-        let (code, name) = (finding.rule.code, finding.rule.name);
-        writeln!(out, "{heading}  {code} {name}{at}: {}", ignored.reason)?;
-        heading = "";
-    }
+pub fn write(report: &Report, look: Look, out: &mut dyn Write) -> std::io::Result<()> {
+    findings(report, look, out)?;
+    own_mistakes(&report.judgement, look, out)?;
+    changes::write(&report.changes, look.verbose, out)?;
+    accepted(&report.judgement, look, out)?;
     for note in &report.notes {
         writeln!(out, "note: {note}")?;
     }
     for one in &report.stand_ins {
         writeln!(out, "note: {}", stand_in(one))?;
     }
-    for missing in &report.judgement.not_checked {
-        writeln!(out, "not checked: {}: {}", missing.rule, missing.reason)?;
-    }
-    writeln!(out, "{}", verdict(report, colour))
+    not_checked(report, out)?;
+    pointer(&report.judgement, out)?;
+    writeln!(out, "{}", verdict(report, look.colour))
 }
 
-/// One line each, grouped by what becomes of it.
-fn changes(changes: &[Change], out: &mut dyn Write) -> std::io::Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "What ECS changes (no findings by themselves):")?;
-    for kind in [
-        ChangeKind::Refused,
-        ChangeKind::Changed,
-        ChangeKind::Dropped,
-    ] {
-        let mut of_kind = changes
-            .iter()
-            .filter(|change| change.kind == kind)
-            .peekable();
-        if of_kind.peek().is_some() {
-            writeln!(out, "  {}:", kind.as_str())?;
-        }
-        for change in of_kind {
-            let Change {
-                place,
-                service,
-                key,
-                what,
-                help,
-                ..
-            } = change;
-            let help = match &**help {
-                "" => String::new(),
-                help => format!("; {help}"),
-            };
-            writeln!(out, "    {place} `{service}` {key}: {what}{help}")?;
+fn findings(report: &Report, look: Look, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut explained = BTreeSet::new();
+    for group in groups(report.judgement.counted()) {
+        let folded = group.len() > groups::SHOWN && !look.verbose;
+        let (shown, listed) = group.split_at(if folded { 1 } else { group.len() });
+        for finding in shown {
+            let first = explained.insert(finding.rule.code);
+            let text = finding_text(report, finding, (first, listed), look);
+            writeln!(out, "{text}\n")?;
         }
     }
-    writeln!(out)
+    Ok(())
 }
 
-fn finding_text(finding: &Finding, colour: bool) -> String {
+/// One finding; `first` of its rule, and with the places of `listed` that are like it.
+fn finding_text(
+    report: &Report,
+    finding: &Finding,
+    (first, listed): (bool, &[&Finding]),
+    look: Look,
+) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let id = format!("{} {}", finding.rule.code, finding.rule.name);
-    let title = level.primary_title(&*finding.message).id(&*id);
-    let mut group = annotate_snippets::Group::with_title(title);
-    for location in finding.locations.iter().take(SNIPPETS) {
+    let mut group = Group::with_title(level.primary_title(&*finding.message).id(&*id));
+    for (index, location) in finding.locations.iter().take(SNIPPETS).enumerate() {
+        // The neighbours help to find the first place; the others are read beside it.
+        let lines = (index == 0).then_some(&report.lines);
         group = match location.withheld {
             true => group.element(origin(location)),
-            false => group.element(snippet(location)),
+            false => group.element(excerpt(&location.place, &location.text, lines)),
         };
     }
     for proof in &finding.evidence {
@@ -107,13 +82,149 @@ fn finding_text(finding: &Finding, colour: bool) -> String {
     for line in &more {
         group = group.element(Level::NOTE.message(&**line));
     }
+    let others = others(finding, listed);
+    if let Some(others) = &others {
+        group = group.element(Level::NOTE.message(&**others));
+    }
+    let why = finding.rule.why().filter(|_| first);
+    if let Some(why) = &why {
+        group = group.element(Level::NOTE.with_name("why").message(&**why));
+    }
     group = group.element(Level::HELP.message(&*finding.help));
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    renderer.render(&[group]).to_string()
+    let all = !listed.is_empty() && listed.iter().all(|other| other.fix.is_some());
+    let so = if all { ", and so for the others" } else { "" };
+    let fix = finding.fix.as_ref().map(|fix| &fix.description);
+    let fix = fix.map(|fix| format!("{fix}{so} (`envsim prod-check --fix` does it)"));
+    if let Some(fix) = &fix {
+        group = group.element(Level::HELP.with_name("fix").message(&**fix));
+    }
+    renderer(look.colour).render(&[group]).to_string()
+}
+
+/// The findings that are like `first`, one line each.
+fn others(first: &Finding, listed: &[&Finding]) -> Option<String> {
+    if listed.is_empty() {
+        return None;
+    }
+    let mut text = format!("{} more like this:", listed.len());
+    for finding in listed.iter().take(LISTED) {
+        let at = finding.locations.last().map(|location| &location.place);
+        let said = match finding.message == first.message {
+            true => "",
+            false => &*finding.message,
+        };
+        let line = match (at, said) {
+            (Some(place), "") => place.to_string(),
+            (Some(place), said) => format!("{place}: {said}"),
+            (None, said) => said.to_owned(),
+        };
+        text.push('\n');
+        text.push_str(&line);
+    }
+    if listed.len() > LISTED {
+        let rest = listed.len() - LISTED;
+        text.push_str(&format!("\n… and {rest} more; `--verbose` shows all"));
+    }
+    Some(text)
+}
+
+/// Entries and comments of the user's own that have no effect.
+fn own_mistakes(judgement: &Judgement, look: Look, out: &mut dyn Write) -> std::io::Result<()> {
+    for unused in &judgement.unused_ignores {
+        let message = format!(
+            "this entry of `x-envsim.ignore` matches no finding of `{}`",
+            unused.rule
+        );
+        let group = Level::WARNING
+            .primary_title(&*message)
+            .element(excerpt(&unused.place, &unused.text, None))
+            .element(Level::HELP.message("take it out, or correct its `path` and `service`"));
+        writeln!(out, "{}\n", renderer(look.colour).render(&[group]))?;
+    }
+    for remark in &judgement.remarks {
+        let group = Level::WARNING
+            .primary_title(&*remark.message)
+            .element(excerpt(&remark.place, &remark.text, None))
+            .element(Level::HELP.message(&*remark.help));
+        writeln!(out, "{}\n", renderer(look.colour).render(&[group]))?;
+    }
+    Ok(())
+}
+
+/// What is ignored, each with its reason; of the baseline only what is stale.
+fn accepted(judgement: &Judgement, look: Look, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut heading = "ignored:\n";
+    for (finding, ignored) in judgement.accepted() {
+        if ignored.by == IgnoredBy::Baseline && !look.verbose {
+            continue;
+        }
+        let at = match finding.locations.first() {
+            Some(location) => format!(" at {}", location.place),
+            None => String::new(),
+        };
+        let (code, name) = (finding.rule.code, finding.rule.name);
+        writeln!(out, "{heading}  {code} {name}{at}: {}", ignored.reason)?;
+        heading = "";
+    }
+    let stale = &judgement.stale_baseline;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{} of the baseline found nothing any more; write it again with `--write-baseline`:",
+        match stale.len() {
+            1 => "1 entry".to_owned(),
+            number => format!("{number} entries"),
+        }
+    )?;
+    let shown = if look.verbose { stale.len() } else { LISTED };
+    for entry in stale.iter().take(shown) {
+        let path = entry.path.as_deref().unwrap_or("(no file)");
+        writeln!(out, "  {} {path}: {}", entry.code, entry.text)?;
+    }
+    if stale.len() > shown {
+        let rest = stale.len() - shown;
+        writeln!(out, "  … and {rest} more; `--verbose` shows all")?;
+    }
+    Ok(())
+}
+
+/// Rules that could not look at everything, together where the reason is one.
+fn not_checked(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for missing in &report.judgement.not_checked {
+        let rule = report.rules.iter().find(|info| info.name == missing.rule);
+        let named = match rule {
+            Some(info) => format!("{} {}", info.code, info.name),
+            None => missing.rule.to_owned(),
+        };
+        match reasons
+            .iter_mut()
+            .find(|(reason, _)| *reason == missing.reason)
+        {
+            Some((_, rules)) => rules.push(named),
+            None => reasons.push((&missing.reason, vec![named])),
+        }
+    }
+    for (reason, rules) in reasons {
+        writeln!(out, "not checked: {}: {reason}", rules.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Where more is told about the rules of this report.
+fn pointer(judgement: &Judgement, out: &mut dyn Write) -> std::io::Result<()> {
+    let codes: BTreeSet<&str> = judgement.counted().map(|one| one.rule.code).collect();
+    let codes: Vec<&str> = codes.into_iter().collect();
+    match codes.is_empty() {
+        true => Ok(()),
+        false => writeln!(
+            out,
+            "`envsim explain CODE` tells more: {}",
+            codes.join(", ")
+        ),
+    }
 }
 
 fn stand_in(seen: &StandInSeen) -> String {
@@ -133,29 +244,6 @@ fn stand_in(seen: &StandInSeen) -> String {
     }
 }
 
-/// An entry that no longer has anything to ignore.
-fn unused_text(unused: &UnusedIgnore, colour: bool) -> String {
-    let message = format!(
-        "this entry of `x-envsim.ignore` matches no finding of `{}`",
-        unused.rule
-    );
-    let location = Location {
-        place: unused.place.clone(),
-        text: unused.text.clone(),
-        withheld: false,
-    };
-    let group = Level::WARNING
-        .primary_title(&*message)
-        .element(snippet(&location))
-        .element(Level::HELP.message("take it out, or correct its `path` and `service`"));
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    renderer.render(&[group]).to_string()
-}
-
 /// Where a line stands that is not to be shown.
 fn origin(location: &Location) -> Origin<'_> {
     let place = &location.place;
@@ -164,124 +252,96 @@ fn origin(location: &Location) -> Origin<'_> {
         .char_column(place.column as usize)
 }
 
-fn snippet(location: &Location) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    let place = &location.place;
-    let text = &location.text;
-    let byte = |column: u32| {
-        text.char_indices()
-            .nth(column.saturating_sub(1) as usize)
-            .map_or(text.len(), |(byte, _)| byte)
-    };
-    let from = byte(place.column);
-    let span = from..byte(place.end_column).max(from);
-    Snippet::source(&**text)
-        .line_start(place.line as usize)
-        .path(&*place.path)
-        .annotation(AnnotationKind::Primary.span(span))
-}
-
 fn verdict(report: &Report, colour: bool) -> String {
-    let count = |severity| {
-        report
-            .judgement
-            .counted()
-            .filter(|finding| finding.severity == severity)
-            .count()
+    let summary = counts::summary(report);
+    let style = match report.judgement.passes() {
+        true => "\x1b[1;32m",
+        false => "\x1b[1;31m",
     };
-    let counted = |number: usize, word: &str| match number {
-        1 => format!("1 {word}"),
-        number => format!("{number} {word}s"),
-    };
-    let unused = report.judgement.unused_ignores.len();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning) + unused);
-    let (word, style) = match report.judgement.passes() {
-        true => ("PASS", "\x1b[1;32m"),
-        false => ("FAIL", "\x1b[1;31m"),
-    };
-    let word = match colour {
-        true => format!("{style}{word}\x1b[0m"),
-        false => word.to_owned(),
-    };
-    let tail = match (errors, warnings) {
-        (0, 0) => "no difference was found that breaks the app in production".to_owned(),
-        (0, warnings) => counted(warnings, "warning"),
-        (errors, 0) => counted(errors, "error"),
-        (errors, warnings) => format!(
-            "{}, {}",
-            counted(errors, "error"),
-            counted(warnings, "warning")
-        ),
-    };
-    format!("{word} {}: {tail}", report.app)
+    let word = counts::word(report);
+    match summary.strip_prefix(word).filter(|_| colour) {
+        Some(rest) => format!("{style}{word}\x1b[0m{rest}"),
+        None => summary,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::sample;
+
+    fn text(report: &Report, look: Look) -> String {
+        let mut out = Vec::new();
+        write(report, look, &mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("text")
+    }
 
     #[test]
     fn a_line_that_can_hold_a_secret_is_pointed_at_and_not_shown() {
-        let place = serde_json::json!({"path": "web.env", "line": 4, "column": 3, "end_column": 3});
-        let place = serde_json::from_value(place).expect("a place");
-        let finding = Finding::new(&RULE, "read otherwise", "h").at_withheld(&place);
-        let text = finding_text(&finding, false);
-        assert!(text.contains("--> web.env:4:3\n"), "{text}");
-        assert!(!text.contains("4 |"), "{text}");
+        let mut report = sample::report();
+        let place = report.judgement.findings[0].locations[0].place.clone();
+        let rule = report.judgement.findings[0].rule;
+        report.judgement.findings = vec![Finding::new(rule, "m", "h").at_withheld(&place)];
+        let text = text(&report, Look::default());
+        assert!(text.contains(&format!("--> {place}\n")), "{text}");
+        assert!(!text.contains(&format!("{} |", place.line)), "{text}");
     }
-    use crate::finding::{Ignored, Judgement, RuleInfo, UnusedIgnore};
-
-    static RULE: RuleInfo = RuleInfo {
-        code: "H001",
-        name: "service-host-in-source",
-        severity: Severity::Error,
-        summary: "",
-        needs: &[],
-        since: "0.1.0",
-        manual: "",
-    };
 
     #[test]
-    fn what_is_ignored_is_listed_with_its_reason_and_does_not_count() {
-        fn place<T: serde::de::DeserializeOwned>(path: &str) -> T {
-            let place = serde_json::json!({"path": path, "line": 2, "column": 1, "end_column": 1});
-            serde_json::from_value(place).expect("a place")
-        }
-        let mut finding = Finding::new(&RULE, "`db` is a host", "h");
-        finding.locations.push(Location {
-            place: place("src/a.js"),
-            text: "db".to_owned(),
-            withheld: false,
-        });
-        finding.ignored = Some(Ignored {
-            reason: "an example for people".to_owned(),
-            place: place("compose.yaml"),
-        });
-        let report = Report {
-            app: "shop".to_owned(),
-            changes: Vec::new(),
-            judgement: Judgement {
-                findings: vec![finding],
-                unused_ignores: vec![UnusedIgnore {
-                    rule: "port-clash",
-                    place: place("compose.yaml"),
-                    text: "- rule: T001".to_owned(),
-                }],
-                ..Judgement::default()
-            },
-            notes: Vec::new(),
-            stand_ins: Vec::new(),
+    fn the_sample_reads_like_this() {
+        insta::assert_snapshot!(text(&sample::report(), Look::default()));
+    }
+
+    #[test]
+    fn the_sample_at_length_reads_like_this() {
+        let look = Look {
+            verbose: true,
+            ..Look::default()
         };
-        let mut out = Vec::new();
-        write(&report, false, &mut out).expect("a vector takes everything");
-        let text = String::from_utf8(out).expect("text");
-        for part in [
-            "warning: this entry of `x-envsim.ignore` matches no finding of `port-clash`",
-            "--> compose.yaml:2:1",
-            "ignored:\n  H001 service-host-in-source at src/a.js:2:1: an example for people\n",
-            "PASS shop: 1 warning",
-        ] {
-            assert!(text.contains(part), "{part}\n{text}");
-        }
-        assert!(!text.contains("`db` is a host"), "{text}");
+        insta::assert_snapshot!(text(&sample::report(), look));
+    }
+
+    #[test]
+    fn without_findings_the_verdict_is_all() {
+        let mut report = sample::report();
+        report.judgement = Judgement::default();
+        report.changes.clear();
+        report.notes.clear();
+        report.stand_ins.clear();
+        assert_eq!(
+            text(&report, Look::default()),
+            "PASS shop: no difference was found that breaks the app in production\n"
+        );
+    }
+
+    #[test]
+    fn many_findings_of_one_host_are_one_with_a_list() {
+        let mut report = sample::report();
+        let first = report.judgement.findings[0].clone();
+        report.judgement.findings = (1..=40)
+            .map(|line| {
+                let mut finding = first.clone();
+                finding.locations[0].place.line = line;
+                finding
+            })
+            .collect();
+        let short = text(&report, Look::default());
+        assert_eq!(short.matches("error[").count(), 1, "{short}");
+        assert!(short.contains("39 more like this:"), "{short}");
+        assert!(
+            short.contains("… and 27 more; `--verbose` shows all"),
+            "{short}"
+        );
+        assert!(short.contains("FAIL shop: 40 errors"), "{short}");
+    }
+
+    #[test]
+    fn escape_codes_come_only_when_asked_for() {
+        let look = Look {
+            colour: true,
+            ..Look::default()
+        };
+        assert!(text(&sample::report(), look).contains("\x1b[1;31mFAIL"));
+        assert!(!text(&sample::report(), Look::default()).contains('\x1b'));
     }
 }

@@ -3,6 +3,7 @@
 //! Tests that need a container engine skip themselves, and say so, where none answers;
 //! `ENVSIM_REQUIRE_ENGINE=1` makes them fail instead.
 
+mod accepted;
 mod bad_input;
 mod bad_run;
 mod clean_app;
@@ -20,6 +21,7 @@ mod model;
 mod mounts;
 mod no_engine;
 mod probes;
+mod reports;
 mod robust;
 mod scenarios;
 mod stop;

@@ -417,7 +417,7 @@ x-envsim:
 "
     ));
     project.dev();
-    let outcome = project.run(&["prod-check"]);
+    let outcome = project.run(&["prod-check", "--verbose"]);
     outcome
         .exits(0)
         .says(&["the address range of the network `back` is in use"])

@@ -7,7 +7,7 @@ use crate::evidence::{Process, ScriptKind};
 
 fn command_of(files: &[(&str, &str)]) -> CommandSeen {
     let (_directory, app) = project(files);
-    let sources = without_engine::sources(&app).expect("sources");
+    let sources = without_engine::sources(&app).0;
     let images = sources.iter().map(|(name, source)| (name, source, None));
     let mut seen = seen(&app, &app, images);
     assert_eq!(seen.len(), 1, "{seen:?}");
