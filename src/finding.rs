@@ -96,6 +96,8 @@ pub struct Location {
     pub place: Place,
     /// The line, to be shown with a caret; empty when it is not at hand.
     pub text: String,
+    /// Set when the line is not to be shown: it can hold a secret that nothing gives away as one.
+    pub withheld: bool,
 }
 
 /// One finding.
@@ -182,6 +184,17 @@ impl Finding {
         self.locations.push(Location {
             place: place.clone(),
             text: text.to_owned(),
+            withheld: false,
+        });
+        self
+    }
+
+    /// Adds a place whose line is not shown.
+    pub fn at_withheld(mut self, place: &Place) -> Self {
+        self.locations.push(Location {
+            place: place.clone(),
+            text: String::new(),
+            withheld: true,
         });
         self
     }

@@ -29,12 +29,15 @@ pub enum Event {
         first: Option<u64>,
     },
     /// A TCP socket in state LISTEN. `address` is in text form; an IPv4 address on an IPv6 socket
-    /// is written as IPv4.
+    /// is written as IPv4. `dual`: it is for every IPv6 address and takes IPv4 connections too.
+    /// `owner` is the id of the container that has it open, where that can be told.
     Listener {
         address: String,
         port: u16,
         v6: bool,
+        dual: bool,
         uid: u32,
+        owner: Option<String>,
     },
     /// Memory of the whole task at its end: the limit and the most it ever used in bytes, and how often the
     /// kernel killed a process because it was full; without what the kernel does not count.
@@ -188,14 +191,20 @@ impl Event {
                 address,
                 port,
                 v6,
+                dual,
                 uid,
+                owner,
             } => {
-                Line::new("listener")
+                let mut line = Line::new("listener")
                     .field("address", address)
                     .field("port", &port.to_string())
                     .field("v6", &v6.to_string())
-                    .field("uid", &uid.to_string())
-                    .0
+                    .field("dual", &dual.to_string())
+                    .field("uid", &uid.to_string());
+                if let Some(owner) = owner {
+                    line = line.field("owner", owner);
+                }
+                line.0
             }
             Self::Stopped => Line::new("stopped").0,
             Self::Problem { what } => Line::new("problem").field("what", what).0,
@@ -222,7 +231,9 @@ impl Event {
                 address: fields.text("address")?,
                 port: fields.parse("port")?,
                 v6: fields.parse("v6")?,
+                dual: fields.parse("dual")?,
                 uid: fields.parse("uid")?,
+                owner: fields.text("owner"),
             }),
             "memory" => Some(Self::Memory {
                 limit: fields.parse("limit")?,
@@ -368,7 +379,17 @@ mod tests {
                 address: "::".into(),
                 port: 3000,
                 v6: true,
+                dual: true,
                 uid: 1000,
+                owner: None,
+            },
+            Event::Listener {
+                address: "127.0.0.1".into(),
+                port: 80,
+                v6: false,
+                dual: false,
+                uid: 0,
+                owner: Some("0f3a".into()),
             },
             Event::Lookup {
                 question: question("mongodb", None),
@@ -464,7 +485,7 @@ mod tests {
             "@envsim/1 problem what=%4",
             "@envsim/1 problem what=%zz",
             "@envsim/1 problem what=%ff",
-            "@envsim/1 listener address=:: port=70000 v6=true uid=0",
+            "@envsim/1 listener address=:: port=70000 v6=true dual=true uid=0",
             "@envsim/1 lookup name=db type=A outcome=eaten transport=udp count=1",
             "@envsim/1 limits applied=perhaps detail=x",
         ] {

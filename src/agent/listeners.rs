@@ -1,15 +1,16 @@
 //! The role `listeners`: prints the listening TCP sockets of the network namespace it runs in.
 //!
 //! It leaves out the sockets that exist only because of the simulation: the engine's own resolver on
-//! 127.0.0.11, and the agent's on port 53 of loopback. It does not say which process listens: the
-//! sockets belong to other process namespaces.
+//! 127.0.0.11, and the agent's on port 53 of loopback. Which container a socket belongs to is told
+//! where the containers are named and their processes can be seen; see [`owners`].
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::Path;
 
 use crate::files;
 use crate::output;
+use crate::owners;
 use crate::wire::Event;
 
 const LISTEN: &str = "0A";
@@ -23,56 +24,75 @@ struct Listener {
     uid: u32,
 }
 
-pub fn run() -> Result<(), String> {
+/// Prints the sockets; `containers` are the ids of those that can own one.
+pub fn run(containers: &[String]) -> Result<(), String> {
     let mut found = listening(&files::read(Path::new("/proc/net/tcp"))?);
     // Kernels without IPv6 have no second table.
     if let Ok(table) = files::read(Path::new("/proc/net/tcp6")) {
         found.extend(listening(&table));
     }
-    for Listener {
-        port,
-        v6,
-        address,
-        uid,
-    } in found
-    {
+    let owners = match containers {
+        [] => Default::default(),
+        containers => owners::of_sockets(Path::new("/proc"), containers),
+    };
+    for (listener, inodes) in &found {
         output::say(&Event::Listener {
-            address: address.to_string(),
-            port,
-            v6,
-            uid,
+            address: listener.address.to_string(),
+            port: listener.port,
+            v6: listener.v6,
+            dual: is_dual(listener, found.keys()),
+            uid: listener.uid,
+            owner: inodes.iter().find_map(|inode| owners.get(inode)).cloned(),
         });
     }
     Ok(())
 }
 
-fn listening(table: &str) -> BTreeSet<Listener> {
-    table
-        .lines()
-        .filter_map(listener)
-        .filter(|l| !belongs_to_the_simulation(l))
-        .collect()
+/// Whether an IPv6 socket for every address takes IPv4 connections too, which the kernel's table does
+/// not tell. It refuses the IPv4 address to anybody else then; that address is asked for and given
+/// back at once. A refusal for another reason is no sign of a socket for IPv6 alone.
+fn is_dual<'a>(listener: &Listener, mut all: impl Iterator<Item = &'a Listener>) -> bool {
+    if !listener.v6 || listener.address != IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        return false;
+    }
+    // A second socket for IPv4 on the same port can only stand beside one for IPv6 alone.
+    if all.any(|other| other.port == listener.port && other.address.is_ipv4()) {
+        return false;
+    }
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, listener.port)).is_err()
+}
+
+/// The listening sockets of a table and the inodes of each: several workers can have one each.
+fn listening(table: &str) -> BTreeMap<Listener, Vec<u64>> {
+    let mut found: BTreeMap<Listener, Vec<u64>> = BTreeMap::new();
+    let lines = table.lines().filter_map(listener);
+    for (listener, inode) in lines.filter(|(l, _)| !belongs_to_the_simulation(l)) {
+        found.entry(listener).or_default().push(inode);
+    }
+    found
 }
 
 fn belongs_to_the_simulation(listener: &Listener) -> bool {
     listener.address == ENGINE_RESOLVER || (listener.port == 53 && listener.address.is_loopback())
 }
 
-/// One line of the kernel's table: number, local, remote, state, queues, timer, retransmits, user, …
-fn listener(line: &str) -> Option<Listener> {
+/// One line of the kernel's table: number, local, remote, state, queues, timer, retransmits, user, timeout, inode.
+fn listener(line: &str) -> Option<(Listener, u64)> {
     let mut words = line.split_whitespace().skip(1);
     let (address, port) = words.next()?.split_once(':')?;
     let state = words.nth(1)?;
     let uid = words.nth(3)?;
+    let inode = words.nth(1)?.parse().ok()?;
     if state != LISTEN {
         return None;
     }
-    Some(Listener {
+    let listener = Listener {
         port: u16::from_str_radix(port, 16).ok()?,
         v6: address.len() == 32,
         address: parse_address(address)?,
         uid: uid.parse().ok()?,
-    })
+    };
+    Some((listener, inode))
 }
 
 /// The kernel prints addresses as 32-bit words in the machine's byte order, which is little-endian
@@ -119,7 +139,7 @@ mod tests {
 
     fn seen(table: &str) -> Vec<String> {
         listening(table)
-            .iter()
+            .keys()
             .map(|l| format!("{} {} v6={} uid={}", l.address, l.port, l.v6, l.uid))
             .collect()
     }
@@ -168,6 +188,38 @@ mod tests {
     fn several_workers_on_one_socket_address_are_one_listener() {
         let table = format!("{}{}", v4("00000000:0050", "0A"), v4("00000000:0050", "0A"));
         assert_eq!(seen(&table).len(), 1);
+    }
+
+    #[test]
+    fn each_worker_s_socket_is_kept_to_find_its_owner() {
+        let one = v4("00000000:0050", "0A");
+        let table = format!("{one}{}", one.replace(" 4242 ", " 4243 "));
+        let all: Vec<Vec<u64>> = listening(&table).into_values().collect();
+        assert_eq!(all, [vec![4242, 4243]]);
+    }
+
+    #[test]
+    fn a_socket_for_every_ipv6_address_is_dual_unless_ipv4_is_free_beside_it() {
+        let Ok(dual) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)) else {
+            return; // A kernel without IPv6.
+        };
+        let listener = |port| Listener {
+            port,
+            v6: true,
+            address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            uid: 0,
+        };
+        let port = dual.local_addr().unwrap().port();
+        assert!(is_dual(&listener(port), [].iter()));
+        drop(dual);
+        assert!(!is_dual(&listener(port), [].iter()));
+        let v4 = Listener {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            v6: false,
+            ..listener(port)
+        };
+        assert!(!is_dual(&listener(port), [v4.clone()].iter()));
+        assert!(!is_dual(&v4, [].iter()));
     }
 
     #[test]

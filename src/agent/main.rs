@@ -7,7 +7,8 @@
 //! ```text
 //! agent hold      own the network namespace of a task and be its DNS resolver (see `flags`)
 //! agent forward   pass connections of one port on to another, beside a stand-in
-//! agent listeners print the listening TCP sockets of the network namespace, then exit
+//! agent listeners print the listening TCP sockets of the network namespace, then exit; with ids of
+//!                 containers and their processes in sight, also which of them owns each
 //! agent --version print the version
 //! ```
 //!
@@ -21,6 +22,7 @@ mod forward;
 mod hold;
 mod listeners;
 mod output;
+mod owners;
 mod signals;
 
 // The reading half of the messages is envsim's; the agent only writes.
@@ -59,12 +61,12 @@ fn run(role: &str, rest: &[String]) -> ExitCode {
             Ok(pairs) => finish(forward::run(&pairs)),
             Err(message) => wrong_usage(&message),
         },
-        "listeners" if rest.is_empty() => finish(listeners::run()),
+        "listeners" => finish(listeners::run(rest)),
         "--version" if rest.is_empty() => {
             println!("envsim-agent {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
-        "listeners" | "--version" => wrong_usage(&format!("`{role}` takes no arguments")),
+        "--version" => wrong_usage(&format!("`{role}` takes no arguments")),
         other => wrong_usage(&format!("there is no role `{other}`")),
     }
 }

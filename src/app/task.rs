@@ -212,6 +212,13 @@ pub struct Request {
     pub body: Option<String>,
 }
 
+impl Request {
+    /// Whether it changes nothing, as HTTP understands its method ("safe methods", RFC 9110).
+    pub fn only_reads(&self) -> bool {
+        matches!(&*self.method.to_ascii_uppercase(), "GET" | "HEAD")
+    }
+}
+
 /// What an HTTP answer must be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expect {

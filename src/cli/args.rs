@@ -120,6 +120,12 @@ pub struct ProdCheck {
     /// Do not run the app as in dev beside the task
     #[arg(long)]
     pub no_compare: bool,
+    /// Then replace the task by a fresh one, as every deployment does, and repeat the probes that only read
+    #[arg(long, conflicts_with = "static")]
+    pub replace: bool,
+    /// Then start the task again with each service late that another one seems to need and does not wait for
+    #[arg(long, conflicts_with = "static")]
+    pub start_order: bool,
     /// Show the containers' logs as they come, on stderr
     #[arg(long)]
     pub logs: bool,

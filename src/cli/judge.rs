@@ -157,6 +157,8 @@ pub fn exit(judgement: &Judgement) -> Exit {
 fn fill(judgement: &mut Judgement, lines: &Lines) {
     let findings = judgement.findings.iter_mut();
     let found = findings.flat_map(|finding| &mut finding.locations);
+    // What is withheld can hold a secret that nothing gives away as one.
+    let found = found.filter(|location| !location.withheld);
     let found = found.map(|location| (&location.place, &mut location.text));
     let unused = judgement.unused_ignores.iter_mut();
     let unused = unused.map(|unused| (&unused.place, &mut unused.text));
@@ -184,9 +186,11 @@ fn made(evidence: Evidence, judgement: Judgement) -> Report {
     }
 }
 
-/// Whether a finding says it already, with proof: a bind mount, or a file of one; a key that is refused.
+/// Whether a finding says it already, with proof: a bind mount, a file of one, a variable without a
+/// value; a key that is refused.
 fn is_told(change: &Change, judgement: &Judgement) -> bool {
     let about_files = matches!(&*change.key, "volumes" | "configs" | "secrets");
+    let by_file = about_files || change.key == "environment";
     let at_place = |finding: &Finding| {
         let mut locations = finding.locations.iter();
         locations.any(|location| location.place == change.place)
@@ -203,7 +207,7 @@ fn is_told(change: &Change, judgement: &Judgement) -> bool {
             && (!by_place || at_place(finding))
     });
     of_key
-        || about_files
+        || by_file
             && judgement.findings.iter().any(|finding| {
                 finding.rule.code.starts_with('E')
                     && finding.service.as_deref() == Some(&change.service)

@@ -7,7 +7,8 @@ use super::exit::{Exit, Failure, print};
 use super::{evidence_file, fix, judge, project, source_lines, stdout};
 use crate::app::{App, Level, Mode, Problems};
 use crate::checks;
-use crate::collect::{self, dev_run, images, repository, task_run, without_engine};
+use crate::collect::repeat::Further;
+use crate::collect::{self, dev_run, images, missed, repository, task_run, without_engine};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::evidence::{Evidence, Fix, Secrets};
@@ -168,10 +169,26 @@ async fn both_runs(
                 .map(Some),
         }
     };
+    let further = Further {
+        replace: args.replace,
+        start_order: args.start_order,
+    };
     let (seen, compared) = tokio::join!(
-        task_run::run(&task_session, apps, (&images, &stand_in_images), args.logs),
+        task_run::run(
+            &task_session,
+            apps,
+            (&images, &stand_in_images),
+            further,
+            args.logs
+        ),
         compared
     );
+    let missed = match (&seen, &compared) {
+        (Ok(seen), Ok(compared)) if !cancel.requested() => {
+            missed::look(engine, &dev, seen, compared.as_ref()).await
+        }
+        _ => Vec::new(),
+    };
     // Both runs are cleaned up before any error is told.
     remove(&task_session).await;
     remove(&dev_session).await;
@@ -179,7 +196,8 @@ async fn both_runs(
     if cancel.requested() {
         return Ok(None);
     }
-    Ok(Some(collect::evidence(dev, prod, &images, seen, compared)))
+    let evidence = collect::evidence(dev, prod, &images, seen, compared, missed, further);
+    Ok(Some(evidence))
 }
 
 /// Removes all of a run; what cannot be removed is told, and `envsim down` tries again.

@@ -15,6 +15,7 @@ const LONGEST: usize = 2000;
 pub fn record(lines: &mut Lines, judgement: &Judgement, directory: &Path, secrets: &Secrets) {
     let findings = judgement.findings.iter();
     let found = findings.flat_map(|finding| &finding.locations);
+    let found = found.filter(|location| !location.withheld);
     let unused = judgement.unused_ignores.iter().map(|unused| &unused.place);
     let mut files = Files {
         directory,

@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 
-use super::images;
+use super::{images, inside};
 use crate::app::App;
 use crate::dev::run::DevRun;
 use crate::dev::{Ground, scale};
@@ -15,8 +15,14 @@ use crate::run::{RunError, Session, probe};
 pub struct DevSeen {
     /// The answers to the probes of the dev app, in their order.
     pub probes: Vec<Attempt>,
+    /// The second answers of those that only read.
+    pub again: Vec<Option<Attempt>>,
     /// Listening sockets of each service.
     pub listeners: Vec<Listener>,
+    /// The variables of each service's container, `NAME=value`.
+    pub environment: Vec<(String, Vec<String>)>,
+    /// Service and id of the containers, which are stopped and still there.
+    pub containers: Vec<(String, String)>,
     /// Memory of each service, once the probes were through.
     pub memory: Vec<DevMemory>,
 }
@@ -35,12 +41,20 @@ pub async fn run(
     run.start().await?;
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
+    let again = probe::again(session, &dev.probes, &targets, &probes).await;
+    let (listeners, environment) = tokio::join!(
+        run.listeners(),
+        inside::environment(session, run.containers())
+    );
+    let listeners = listeners?;
     let memory = run.memory().await?;
-    let listeners = run.listeners().await?;
     run.stop().await;
     Ok(DevSeen {
         probes,
+        again,
         listeners,
+        environment,
+        containers: run.containers().to_vec(),
         memory,
     })
 }

@@ -1,13 +1,14 @@
 //! Looks at the files of the images: which name a service as host. Reads the disk; what it finds is
 //! judged by the rules.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::checkout::Checkout;
+use super::environment::{self, Reader};
 use super::hosts::{Job, Search};
 use super::mounts::{self, Comparing};
 use super::own_name::{self, InFile};
@@ -27,6 +28,8 @@ pub struct Files {
     pub own_names: Vec<OwnName>,
     /// The bind mounts of dev; what the image lacks is not confirmed yet.
     pub mounts: Vec<MountSeen>,
+    /// Lines of the images' files that read variables which only dev has.
+    pub variables: Vec<Reader>,
     /// Ports that the files say each service listens on.
     pub ports: Vec<PortsSeen>,
     /// Files that could not be read, as sentences.
@@ -70,6 +73,7 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             }
         }
     }
+    let only_in_dev = environment::only_in_dev(dev, prod);
     let mut own_names = Vec::new();
     let texts = search_images((dev, prod), &seen, &search, &mut files, &mut own_names);
     let mut checkout = Checkout::find(&dev.directory);
@@ -84,6 +88,9 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
             .iter()
             .filter_map(|path| Some((path.as_path(), texts.get(&**path)?.as_str())))
             .collect();
+        files
+            .variables
+            .extend(readers(dev, service, &only_in_dev, &own));
         let comparing = Comparing::of(dev, service, image, &own);
         for shown in mounts::shown(service, prod.services.get(&service.name)) {
             files.mounts.extend(comparing.mount(&shown, &mut checkout));
@@ -93,6 +100,26 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
     files.own_names = own_name::look(prod, sources, own_names);
     files.ports = ports::look(prod, sources, &per_service);
     files
+}
+
+/// The lines of the files of `service` that read a variable of `only_in_dev`.
+fn readers(
+    dev: &App,
+    service: &Service,
+    only_in_dev: &[(String, String)],
+    own: &[(&Path, &str)],
+) -> Vec<Reader> {
+    let names = only_in_dev.iter().filter(|(of, _)| *of == service.name);
+    let all = names.filter_map(|(_, name)| {
+        let (place, text) = environment::read_in(dev, own, name)?;
+        Some(Reader {
+            service: service.name.clone(),
+            name: name.clone(),
+            place,
+            text,
+        })
+    });
+    all.collect()
 }
 
 /// Whether something is mounted over the image in dev, so that the texts of its files are asked for
@@ -111,6 +138,9 @@ fn search_images<'a>(
     files: &mut Files,
     own_names: &mut Vec<InFile>,
 ) -> HashMap<&'a Path, String> {
+    // The texts of these are asked for the variables that they read.
+    let only_in_dev = environment::only_in_dev(dev, prod);
+    let reads: BTreeSet<&String> = only_in_dev.iter().map(|(service, _)| service).collect();
     let jobs: Vec<Job> = seen
         .iter()
         .map(|(path, (services, via))| Job {
@@ -121,7 +151,7 @@ fn search_images<'a>(
             mounted: false,
             keep: services
                 .iter()
-                .any(|service| has_mounts(dev, prod, service)),
+                .any(|service| has_mounts(dev, prod, service) || reads.contains(service)),
         })
         .collect();
     let mut texts = HashMap::new();

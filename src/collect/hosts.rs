@@ -265,7 +265,7 @@ fn open(path: &Path) -> io::Result<Option<(File, u64)>> {
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then(|| (file, metadata.len())))
+    Ok(metadata.is_file().then_some((file, metadata.len())))
 }
 
 /// A link, a socket or a device cannot be opened like a file; that is no fault of it.

@@ -9,35 +9,45 @@ pub mod confirm;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;
+pub mod environment;
 pub mod files;
 mod hidden;
 mod host_mounts;
 mod hosts;
 pub mod image_files;
 pub mod images;
+mod inside;
 mod layers;
+mod listeners;
+pub mod missed;
+mod missed_path;
 pub mod missing;
 pub mod mounts;
 mod own_name;
 mod ports;
+pub mod repeat;
 pub mod repository;
 mod run_time;
 mod secrets;
+mod start_order;
 pub mod task_run;
 mod values;
 pub mod without_engine;
+mod written;
 
 use indexmap::IndexMap;
 
 use crate::app::{App, Probe};
-use crate::evidence::{Attempt, Evidence, Kind, ProbeSeen};
+use crate::evidence::{Attempt, Evidence, Kind, MissedFile, ProbeSeen, Side};
 use crate::prod::{stand_in, translate};
 use crate::run::image::Image;
 use crate::run::{agent, probe};
 
 use dev_run::DevSeen;
+use environment::Recorder;
 use files::Files;
 use hosts::Search;
+use repeat::Further;
 use task_run::TaskRun;
 
 /// What the Compose files and the disk tell, however the app is run.
@@ -56,6 +66,8 @@ fn from_files(dev: App, prod: App, files: Files) -> Evidence {
     evidence.hosts_in_files = files.hosts;
     evidence.own_names = files.own_names;
     evidence.mounts = files.mounts;
+    evidence.environment = Recorder::salted().of_apps(&evidence.dev, &evidence.prod);
+    evidence.environment = environment::with_readers(evidence.environment, &files.variables);
     evidence.ports = files.ports;
     evidence
 }
@@ -79,10 +91,25 @@ pub fn evidence(
     images: &IndexMap<String, Image>,
     seen: TaskRun,
     compared: Option<DevSeen>,
+    missed: Vec<MissedFile>,
+    further: Further,
 ) -> Evidence {
     let probes = probes(&dev, &prod, &seen.probes, compared.as_ref());
     let stand_ins = stand_in::seen(&dev, &prod);
+    let readers = seen.files.variables.clone();
     let mut evidence = from_files(dev, prod, seen.files);
+    if let Some(compared) = &compared {
+        let recorder = Recorder::salted();
+        let of_dev = recorder.of_containers(&evidence.dev, Side::Dev, &compared.environment);
+        let of_task: Vec<(String, Vec<String>)> = seen
+            .inside
+            .iter()
+            .map(|one| (one.service.clone(), one.environment.clone()))
+            .collect();
+        let of_task = recorder.of_containers(&evidence.prod, Side::Prod, &of_task);
+        let all = of_dev.into_iter().chain(of_task).collect();
+        evidence.environment = environment::with_readers(all, &readers);
+    }
     evidence.probes = probes;
     evidence.stand_ins = stand_ins;
     evidence.notes = seen.notes;
@@ -117,6 +144,28 @@ pub fn evidence(
             "there was no dev run to compare with (--no-compare)",
         ),
     }
+    evidence.missed_files = missed;
+    let written = seen.inside.iter();
+    evidence.written = written
+        .flat_map(|one| written::told(&one.service, &one.changes, &one.mounts))
+        .collect();
+    evidence.replacement = seen.replacement;
+    evidence.delayed_starts = seen.delayed_starts;
+    if !further.start_order {
+        evidence.lacks(
+            Kind::StartOrder,
+            "it takes further runs of the task (--start-order)",
+        );
+    }
+    match seen.sockets {
+        Ok(sockets) => {
+            evidence.task_listeners = Some(listeners::attributed(sockets, &evidence));
+        }
+        Err(reason) => evidence.lacks(
+            Kind::Listeners,
+            format!("the task's sockets could not be seen: {reason}"),
+        ),
+    }
     evidence
 }
 
@@ -128,28 +177,28 @@ fn probes(
     in_task: &[Attempt],
     compared: Option<&DevSeen>,
 ) -> Vec<ProbeSeen> {
-    let dev_probes: Vec<(&Probe, &Attempt)> = match compared {
-        Some(compared) => dev.probes.iter().zip(&compared.probes).collect(),
-        None => Vec::new(),
-    };
     let in_dev = |written: &Probe| {
-        let same = |(probe, _): &&(&Probe, &Attempt)| {
-            probe.name == written.name && probe.service == written.service
-        };
-        dev_probes
+        let compared = compared?;
+        let at = dev
+            .probes
             .iter()
-            .find(same)
-            .map(|(_, attempt)| (*attempt).clone())
+            .position(|probe| probe.name == written.name && probe.service == written.service)?;
+        let again = compared.again.get(at).cloned().flatten();
+        Some((compared.probes.get(at)?.clone(), again))
     };
     let all = prod.probes.iter().enumerate();
-    all.map(|(index, written)| ProbeSeen {
-        name: written.name.clone(),
-        service: written.service.clone(),
-        action: probe::describe(&written.action),
-        place: written.place.clone(),
-        inferred: written.inferred,
-        dev: in_dev(written),
-        prod: in_task.get(index).cloned(),
+    all.map(|(index, written)| {
+        let (dev, dev_again) = in_dev(written).unzip();
+        ProbeSeen {
+            name: written.name.clone(),
+            service: written.service.clone(),
+            action: probe::describe(&written.action),
+            place: written.place.clone(),
+            inferred: written.inferred,
+            dev,
+            dev_again: dev_again.flatten(),
+            prod: in_task.get(index).cloned(),
+        }
     })
     .collect()
 }

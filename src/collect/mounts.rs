@@ -430,10 +430,8 @@ pub fn join_logs(mounts: &mut [MountSeen], task: &TaskSeen) {
             continue;
         };
         for file in &mut mount.missing {
-            let line = container
-                .last_lines
-                .iter()
-                .find(|line| says_missing(line, &file.target));
+            let mut lines = container.complaints.iter().chain(&container.last_lines);
+            let line = lines.find(|line| says_missing(line, &file.target));
             file.logged = line.cloned();
         }
     }

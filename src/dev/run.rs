@@ -7,17 +7,16 @@ use indexmap::IndexMap;
 
 use super::{Ground, files, network, plan, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
-use crate::engine::{ContainerSpec, Engine, EngineError, LogOptions, NetworkMode};
+use crate::engine::{ContainerSpec, Engine, EngineError};
 use crate::event::Event;
-use crate::evidence::{DevMemory, Listener, MemorySeen};
+use crate::evidence::{DevMemory, KnownBy, Listener, MemorySeen};
 use crate::labels::RunKind;
 use crate::plan::start::{self, State};
 use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent, hooks, image};
-use crate::wire;
+use crate::run::{RunError, Session, agent, hooks, image, listeners};
 
 /// A running dev environment.
 pub struct DevRun<'a> {
@@ -221,44 +220,15 @@ impl<'a> DevRun<'a> {
     }
 
     async fn listeners_of(&self, service: &str, id: &str) -> Result<Vec<Listener>, RunError> {
-        let engine = &self.session.engine;
-        let spec = ContainerSpec {
-            name: self.session.labels.name(&format!("{service}-listeners")),
-            image: agent::IMAGE.to_owned(),
-            command: Some(vec!["listeners".to_owned()]),
-            labels: self.session.labels.of("listeners", None),
-            network: NetworkMode::Container(id.to_owned()),
-            cap_drop: vec!["ALL".to_owned()],
-            memory: Some(16 << 20),
-            ..ContainerSpec::default()
-        };
-        let helper = engine.create_container(&spec).await?;
-        let result = async {
-            engine.start(&helper).await?;
-            engine.wait(&helper).await?;
-            let mut lines = engine.logs(&helper, LogOptions::default());
-            let mut found = Vec::new();
-            while let Some(chunk) = futures::StreamExt::next(&mut lines).await {
-                if let Some(wire::Event::Listener { address, port, .. }) =
-                    wire::Event::decode(&chunk?.line)
-                {
-                    found.push(Listener {
-                        service: service.to_owned(),
-                        address,
-                        port,
-                    });
-                }
-            }
-            Ok::<_, EngineError>(found)
-        }
-        .await;
-        engine.remove_container(&helper, true, true).await?;
-        match result {
-            Ok(found) => Ok(found),
-            // It ended in between: it listens on nothing any more.
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        }
+        let found = listeners::of_container(&self.session, service, id).await?;
+        let of_service = found.into_iter().map(|socket| Listener {
+            service: service.to_owned(),
+            address: socket.address,
+            port: socket.port,
+            family: socket.family,
+            known_by: KnownBy::Namespace,
+        });
+        Ok(of_service.collect())
     }
 
     /// Stops everything in reverse order.

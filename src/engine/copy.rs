@@ -81,6 +81,18 @@ impl Engine {
         }
     }
 
+    /// Whether there is a file or folder at `path` in the container, its mounts included. The
+    /// container may be stopped.
+    pub async fn exists(&self, id: &str, path: &str) -> Result<bool, EngineError> {
+        // The first piece is enough; the rest is never asked for.
+        match self.get_archive(id, path).next().await {
+            Some(Ok(_)) => Ok(true),
+            Some(Err(error)) if error.is_not_found() => Ok(false),
+            Some(Err(error)) => Err(error),
+            None => Ok(false),
+        }
+    }
+
     /// What the container has written outside of its mounts.
     pub async fn changes(&self, id: &str) -> Result<Vec<Change>, EngineError> {
         let doing = format!("listing changed files of container `{}`", short(id));

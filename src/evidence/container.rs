@@ -58,6 +58,10 @@ pub struct ContainerSeen {
     pub memory: Option<MemorySeen>,
     /// Its last log lines, oldest first, without secrets.
     pub last_lines: Vec<String>,
+    /// Lines from anywhere in its log that say that something is missing, oldest first, without
+    /// secrets.
+    #[serde(default)]
+    pub complaints: Vec<String>,
     /// How it took the stop of the task; none when it had ended before.
     #[serde(default)]
     pub stop: Option<StopSeen>,

@@ -1,16 +1,19 @@
 //! What was seen, as plain serialisable records: the only thing that rules may look at.
 
+mod again;
 mod change;
 mod command;
 mod container;
 mod dockerfile;
 mod env_file;
+mod environment;
 mod fix;
 mod host;
 mod host_mount;
 mod image;
 mod lines;
 mod memory;
+mod missed;
 mod mount;
 mod network;
 mod own_name;
@@ -25,19 +28,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 
+pub use again::{AnsweredAgain, DelayedStart, Dependent, Replacement, TaskName, WrittenPath};
 pub use change::{Change, ChangeKind};
 pub use command::{CommandOrigin, CommandSeen, Process, Script, ScriptKind, SourceLine};
 pub use container::{ContainerEnd, ContainerSeen, HealthAttempt, StandInSeen, StopSeen, TaskSeen};
 pub use dockerfile::{DockerfileSeen, ExposeSeen, FromSeen, InstructionSeen, VariableSeen};
 pub use env_file::EnvFileLine;
+pub use environment::{EnvironmentSeen, Side, VariableFrom};
 pub use fix::Fix;
 pub use host::{HostInFile, HostInValue, ValueOf};
 pub use host_mount::HostMount;
 pub use image::{ImageOrigin, ImageSeen};
 pub use lines::Lines;
 pub use memory::{DevMemory, MemorySeen, TaskMemory};
+pub use missed::MissedFile;
 pub use mount::{Cause, DifferingFile, FileFacts, HiddenPath, MissingFile, MountSeen, Via};
-pub use network::{Listener, Lookup, LookupOutcome};
+pub use network::{Family, KnownBy, Listener, Lookup, LookupOutcome};
 pub use own_name::{OwnName, OwnNameFor};
 pub use ports::{PortClaim, PortSource, PortsSeen};
 pub use probe::{Attempt, ProbeSeen};
@@ -83,10 +89,28 @@ pub struct Evidence {
     pub ports: Vec<PortsSeen>,
     /// Lines of env files that ECS reads otherwise.
     pub env_file_lines: Vec<EnvFileLine>,
+    /// The variables of each service in both runs.
+    #[serde(default)]
+    pub environment: Vec<EnvironmentSeen>,
     /// The run as one task.
     pub task: Option<TaskSeen>,
     /// Listening sockets of each service in the dev run, where each has its own namespace.
     pub dev_listeners: Option<Vec<Listener>>,
+    /// Listening sockets of the task, when the app was up; the containers of a task share a namespace.
+    #[serde(default)]
+    pub task_listeners: Option<Vec<Listener>>,
+    /// Files that the task looked for in vain and dev has.
+    #[serde(default)]
+    pub missed_files: Vec<MissedFile>,
+    /// What the containers of the task wrote outside of all volumes.
+    #[serde(default)]
+    pub written: Vec<WrittenPath>,
+    /// The tasks once more in place of the first ones; none without `--replace`.
+    #[serde(default)]
+    pub replacement: Option<Replacement>,
+    /// The tasks with single containers held back; none without `--start-order`.
+    #[serde(default)]
+    pub delayed_starts: Vec<DelayedStart>,
     /// Memory of each service in the dev run.
     #[serde(default)]
     pub dev_memory: Vec<DevMemory>,
@@ -120,8 +144,12 @@ pub enum Kind {
     Task,
     /// DNS questions of the task.
     Lookups,
+    /// Listening sockets of the task.
+    Listeners,
     /// The dev run.
     DevRun,
+    /// The tasks with single containers held back.
+    StartOrder,
     /// Files of the images.
     Files,
     /// The env files of the services.
@@ -146,6 +174,8 @@ impl Kind {
     pub const OF_A_RUN: &[Self] = &[
         Self::Task,
         Self::Lookups,
+        Self::Listeners,
+        Self::StartOrder,
         Self::DevRun,
         Self::Images,
         Self::Layers,
@@ -170,8 +200,14 @@ impl Evidence {
             host_mounts: Vec::new(),
             ports: Vec::new(),
             env_file_lines: Vec::new(),
+            environment: Vec::new(),
             task: None,
             dev_listeners: None,
+            task_listeners: None,
+            missed_files: Vec::new(),
+            written: Vec::new(),
+            replacement: None,
+            delayed_starts: Vec::new(),
             dev_memory: Vec::new(),
             probes: Vec::new(),
             changes: Vec::new(),

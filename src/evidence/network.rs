@@ -44,4 +44,46 @@ pub struct Listener {
     pub address: String,
     /// Port.
     pub port: u16,
+    /// Which connections it takes.
+    pub family: Family,
+    /// How the service is known.
+    pub known_by: KnownBy,
+}
+
+/// The address families that a socket takes connections of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// IPv4 alone.
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
+    /// Both: an IPv6 socket for every address.
+    Both,
+}
+
+/// How it is known whose socket one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KnownBy {
+    /// The service has the network namespace to itself.
+    Namespace,
+    /// A process of the service's container has it open.
+    Process,
+    /// Inferred: in its task, the service alone lays claim to the port.
+    Port,
+}
+
+impl Listener {
+    /// Whether only the containers of its own network namespace can reach it.
+    pub fn is_loopback(&self) -> bool {
+        let address = self.address.parse::<std::net::IpAddr>();
+        address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether it is bound to no address in particular.
+    pub fn is_for_every_address(&self) -> bool {
+        let address = self.address.parse::<std::net::IpAddr>();
+        address.is_ok_and(|address| address.is_unspecified())
+    }
 }

@@ -20,6 +20,9 @@ pub struct ProbeSeen {
     pub inferred: bool,
     /// The last attempt in the dev run; none when there was none.
     pub dev: Option<Attempt>,
+    /// The same question once more in dev, where it only reads: what differs there varies by itself.
+    #[serde(default)]
+    pub dev_again: Option<Attempt>,
     /// The last attempt in the task.
     pub prod: Option<Attempt>,
 }
@@ -34,9 +37,22 @@ pub struct Attempt {
     /// Status of an HTTP answer.
     #[serde(default)]
     pub status: Option<u16>,
+    /// `content-type` and `location` of an HTTP answer, as far as they are there.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The beginning of the body of an HTTP answer that is text, without secrets.
+    #[serde(default)]
+    pub body: Option<String>,
 }
 
 impl Attempt {
+    /// The value of a kept header, with its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut all = self.headers.iter();
+        all.find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// The class of an error status: 4 for 4xx, 5 for 5xx; none for any other answer and for none.
     pub fn error_class(&self) -> Option<u16> {
         self.status

@@ -254,6 +254,7 @@ configs:
             .notes
             .push(format!("it said: login with {SECRET} failed"));
         evidence.probes.push(ProbeSeen {
+            dev_again: None,
             name: "p".to_owned(),
             service: "web".to_owned(),
             action: "GET /".to_owned(),

@@ -317,9 +317,25 @@ impl StandIns {
         }
     }
 
-    /// Emits no more events: what ends from now on was stopped by us.
-    pub fn hush(&self) {
-        self.supervisor.hush();
+    /// Lets the tasks of `plans` reach them too: they outlive a task, as a managed service does.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn join(&self, plans: &[TaskPlan]) -> Result<(), EngineError> {
+        for plan in plans {
+            let addresses = plan.answers.iter().map(|(_, address)| address.to_string());
+            for ((_, id), address) in self.containers.iter().zip(addresses) {
+                let endpoint = Endpoint {
+                    ipv4: Some(address),
+                    ..Endpoint::default()
+                };
+                let engine = &self.session.engine;
+                engine
+                    .connect_network(&plan.network_name, id, &endpoint)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -22,9 +22,10 @@ use crate::mask::mask;
 use crate::plan::start::{self, State};
 use crate::run::address::free_range;
 use crate::run::image::Image;
+use crate::run::listeners::Socket;
 use crate::run::probe::Targets;
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent, logs, stop};
+use crate::run::{RunError, Session, agent, listeners, logs, stop};
 use crate::wire;
 
 /// The holder is ready within milliseconds; a slow engine needs seconds to start it.
@@ -160,6 +161,13 @@ impl<'a> Task<'a> {
         })
     }
 
+    /// Starts `service` only when `wait` is over, if it is of this task.
+    pub fn hold_back(&mut self, service: &str, wait: Duration) {
+        if self.app.services.contains_key(service) {
+            self.supervisor.hold_back(service, wait);
+        }
+    }
+
     /// Starts the containers in ECS's order. Returns when each of them runs or has ended, or when an
     /// essential one has. Separate from [`Task::create`] so that the images can be looked into
     /// through the containers before anything runs in them.
@@ -196,6 +204,22 @@ impl<'a> Task<'a> {
             }
         }
         Ok(targets)
+    }
+
+    /// The listening sockets of the task, and the service of each where that can be told.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn listeners(&self) -> Result<Vec<(Option<String>, Socket)>, RunError> {
+        let ids: Vec<String> = self.containers.iter().map(|(_, id)| id.clone()).collect();
+        let found = listeners::of_containers(&self.session, "task", &self.holder.id, &ids).await?;
+        let service = |socket: &Socket| {
+            let mut all = self.containers.iter();
+            let own = all.find(|(_, id)| socket.owner.as_ref() == Some(id));
+            own.map(|(service, _)| service.clone())
+        };
+        let found = found.into_iter();
+        Ok(found.map(|socket| (service(&socket), socket)).collect())
     }
 
     /// Why the task is over by itself; none while it is not.
@@ -332,7 +356,7 @@ impl<'a> Task<'a> {
         states: &States,
         stop: Option<&stop::Stopped>,
     ) -> ContainerSeen {
-        let last_lines = logs::last_lines(&self.session, id, KEPT_LINES).await;
+        let log = logs::read_back(&self.session, id, KEPT_LINES).await;
         let inspected = self.session.engine.inspect(id).await.ok().flatten();
         let end = match states.get(name) {
             Some(State::Exited { code }) => {
@@ -375,9 +399,10 @@ impl<'a> Task<'a> {
                     healthy: Some(false)
                 })
             ),
+            last_lines: log.last,
+            complaints: log.complaints,
             health_log: health_log(inspected.as_ref()),
             memory: None,
-            last_lines,
             stop: match stop {
                 Some(stop) => self.stop_seen(id, stop).await,
                 None => None,

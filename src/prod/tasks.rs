@@ -1,14 +1,17 @@
 //! All tasks of an app: each with a network, a size and an end of its own.
 
+use std::time::Duration;
+
 use futures::future::{join_all, try_join_all};
 use indexmap::IndexMap;
 
-use super::plan::Surroundings;
+use super::plan::{Surroundings, TaskPlan};
 use super::stand_in::{self, StandIns};
 use super::task::{self, Task};
 use crate::app::App;
 use crate::evidence::TaskSeen;
 use crate::run::image::Image;
+use crate::run::listeners::Socket;
 use crate::run::probe::Targets;
 use crate::run::{RunError, Session};
 
@@ -43,6 +46,17 @@ pub struct Apps<'a> {
     pub prod: &'a App,
 }
 
+/// A listening socket of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSocket {
+    /// Name of the task.
+    pub task: String,
+    /// The service whose process has it open; none where that could not be told.
+    pub service: Option<String>,
+    /// The socket.
+    pub socket: Socket,
+}
+
 /// The running tasks, and what stands in for managed services.
 pub struct Tasks<'a> {
     tasks: Vec<Task<'a>>,
@@ -50,54 +64,85 @@ pub struct Tasks<'a> {
     stand_ins: Option<StandIns>,
 }
 
+/// What the tasks are made with.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    /// The app.
+    pub apps: Apps<'a>,
+    /// Its tasks.
+    pub parts: &'a [Part],
+    /// The image of each service.
+    pub images: &'a IndexMap<String, Image>,
+    /// The region in the tasks' names.
+    pub region: &'a str,
+    /// Whether logs become events.
+    pub show_logs: bool,
+}
+
 impl<'a> Tasks<'a> {
-    /// Starts the stand-ins and makes the tasks, whose containers are not started yet.
+    /// Starts the stand-ins, made from `of_stand_ins`, and makes the tasks, whose containers are not
+    /// started yet.
     ///
     /// What was made carries the session's labels; the caller removes it, also after an error.
     pub async fn create(
         session: &Session,
-        apps: Apps<'_>,
-        parts: &'a [Part],
-        (images, of_stand_ins): (&IndexMap<String, Image>, &IndexMap<String, Image>),
-        region: &str,
-        show_logs: bool,
+        making: Making<'a>,
+        of_stand_ins: &IndexMap<String, Image>,
     ) -> Result<Self, RunError> {
-        let stand_ins = stand_in::all(apps.dev, apps.prod)?;
-        let hosts = stand_ins.iter().map(|one| one.external.host.value.clone());
-        let surroundings = Surroundings::new(apps.whole, hosts.collect());
-        let mut sessions = Vec::new();
-        let mut plans = Vec::new();
-        // One after the other: each looks for a range of addresses that no other has taken.
-        for (index, part) in parts.iter().enumerate() {
-            let mut own = session.clone();
-            if index > 0 {
-                own.labels.task = Some(task::new_id());
-            }
-            let region = region.to_owned();
-            plans.push(Task::plan(&own, &part.app, &surroundings, region).await?);
-            sessions.push(own);
+        let planned = plan(session, making).await?;
+        let plans: Vec<TaskPlan> = planned.iter().map(|(_, plan)| plan.clone()).collect();
+        let Apps { dev, prod, .. } = making.apps;
+        let show_logs = making.show_logs;
+        let stand_ins =
+            StandIns::start(session, dev, prod, &plans, of_stand_ins, show_logs).await?;
+        Self::make(making, planned, stand_ins).await
+    }
+
+    /// Makes the tasks once more, with other ids, addresses and volumes, beside the `stand_ins` of the
+    /// tasks before.
+    pub async fn again(
+        session: &Session,
+        making: Making<'a>,
+        stand_ins: Option<StandIns>,
+    ) -> Result<Self, RunError> {
+        let mut session = session.clone();
+        session.labels.task = Some(task::new_id());
+        let planned = plan(&session, making).await?;
+        if let Some(stand_ins) = &stand_ins {
+            let plans: Vec<TaskPlan> = planned.iter().map(|(_, plan)| plan.clone()).collect();
+            stand_ins.join(&plans).await?;
         }
-        let stand_ins = StandIns::start(
-            session,
-            apps.dev,
-            apps.prod,
-            &plans,
-            of_stand_ins,
+        Self::make(making, planned, stand_ins).await
+    }
+
+    async fn make(
+        making: Making<'a>,
+        planned: Vec<(Session, TaskPlan)>,
+        stand_ins: Option<StandIns>,
+    ) -> Result<Self, RunError> {
+        let Making {
+            parts,
+            images,
             show_logs,
-        )
-        .await?;
-        let made = sessions
-            .iter()
-            .zip(parts)
-            .zip(plans)
-            .map(|((session, part), plan)| {
-                Task::create(session, &part.app, plan, images, show_logs)
-            });
+            ..
+        } = making;
+        let made = planned.into_iter().zip(parts);
+        let made = made.map(|((session, plan), part)| async move {
+            Task::create(&session, &part.app, plan, images, show_logs).await
+        });
         Ok(Self {
             tasks: try_join_all(made).await?,
             parts,
             stand_ins,
         })
+    }
+
+    /// Starts the containers of `service` only when `wait` is over. To be called before
+    /// [`Tasks::run`].
+    pub fn hold_back(&mut self, service: &str, wait: Duration) {
+        for task in &mut self.tasks {
+            task.hold_back(service, wait);
+        }
     }
 
     /// Starts all containers. Tasks start independently of each other, as on ECS.
@@ -140,15 +185,51 @@ impl<'a> Tasks<'a> {
         join_all(self.tasks.iter().map(|task| task.settle(vouched))).await;
     }
 
-    /// Stops the tasks as ECS does and tells what was seen of each, with its name.
-    pub async fn finish(self) -> Result<Vec<(String, TaskSeen)>, RunError> {
-        if let Some(stand_ins) = &self.stand_ins {
-            stand_ins.hush();
-        }
+    /// The listening sockets of every task: its name, the service of the socket where that can be
+    /// told, and the socket.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn listeners(&self) -> Result<Vec<TaskSocket>, RunError> {
+        let all = self.parts.iter().zip(&self.tasks);
+        let all = all.map(|(part, task)| async move {
+            let found = task.listeners().await?.into_iter();
+            let of_task = found.map(|(service, socket)| TaskSocket {
+                task: part.name.clone(),
+                service,
+                socket,
+            });
+            Ok::<_, RunError>(of_task.collect::<Vec<_>>())
+        });
+        Ok(try_join_all(all).await?.concat())
+    }
+
+    /// Stops the tasks as ECS does and tells what was seen of each, with its name. The stand-ins go on.
+    pub async fn finish(self) -> Result<(Vec<(String, TaskSeen)>, Option<StandIns>), RunError> {
         let seen = try_join_all(self.tasks.into_iter().map(Task::finish)).await?;
         let names = self.parts.iter().map(|part| part.name.clone());
-        Ok(names.zip(seen).collect())
+        Ok((names.zip(seen).collect(), self.stand_ins))
     }
+}
+
+/// A network and a plan for each task, with the session whose labels it carries.
+async fn plan(session: &Session, making: Making<'_>) -> Result<Vec<(Session, TaskPlan)>, RunError> {
+    let apps = making.apps;
+    let stand_ins = stand_in::all(apps.dev, apps.prod)?;
+    let hosts = stand_ins.iter().map(|one| one.external.host.value.clone());
+    let surroundings = Surroundings::new(apps.whole, hosts.collect());
+    let mut planned = Vec::new();
+    // One after the other: each looks for a range of addresses that no other has taken.
+    for (index, part) in making.parts.iter().enumerate() {
+        let mut own = session.clone();
+        if index > 0 {
+            own.labels.task = Some(task::new_id());
+        }
+        let region = making.region.to_owned();
+        let plan = Task::plan(&own, &part.app, &surroundings, region).await?;
+        planned.push((own, plan));
+    }
+    Ok(planned)
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use annotate_snippets::{Group, Level};
+use annotate_snippets::{Group, Level, Origin};
 
 use super::excerpt::{excerpt, renderer};
 use super::groups::{self, groups};
 use super::{Look, Report, changes, counts};
 use crate::evidence::StandInSeen;
-use crate::finding::{Finding, IgnoredBy, Judgement, Severity};
+use crate::finding::{Finding, IgnoredBy, Judgement, Location, Severity};
 
 /// Places that are shown with their lines; more are listed.
 const SNIPPETS: usize = 4;
@@ -65,7 +65,10 @@ fn finding_text(
     for (index, location) in finding.locations.iter().take(SNIPPETS).enumerate() {
         // The neighbours help to find the first place; the others are read beside it.
         let lines = (index == 0).then_some(&report.lines);
-        group = group.element(excerpt(&location.place, &location.text, lines));
+        group = match location.withheld {
+            true => group.element(origin(location)),
+            false => group.element(excerpt(&location.place, &location.text, lines)),
+        };
     }
     for proof in &finding.evidence {
         group = group.element(Level::NOTE.message(&**proof));
@@ -241,6 +244,14 @@ fn stand_in(seen: &StandInSeen) -> String {
     }
 }
 
+/// Where a line stands that is not to be shown.
+fn origin(location: &Location) -> Origin<'_> {
+    let place = &location.place;
+    Origin::path(&*place.path)
+        .line(place.line as usize)
+        .char_column(place.column as usize)
+}
+
 fn verdict(report: &Report, colour: bool) -> String {
     let summary = counts::summary(report);
     let style = match report.judgement.passes() {
@@ -263,6 +274,17 @@ mod tests {
         let mut out = Vec::new();
         write(report, look, &mut out).expect("a vector takes everything");
         String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_line_that_can_hold_a_secret_is_pointed_at_and_not_shown() {
+        let mut report = sample::report();
+        let place = report.judgement.findings[0].locations[0].place.clone();
+        let rule = report.judgement.findings[0].rule;
+        report.judgement.findings = vec![Finding::new(rule, "m", "h").at_withheld(&place)];
+        let text = text(&report, Look::default());
+        assert!(text.contains(&format!("--> {place}\n")), "{text}");
+        assert!(!text.contains(&format!("{} |", place.line)), "{text}");
     }
 
     #[test]

@@ -140,7 +140,7 @@ fn result(report: &Report, finding: &Finding) -> Value {
 fn related(report: &Report, finding: &Finding) -> Vec<Value> {
     let others = finding.locations.iter().enumerate().skip(1);
     others
-        .map(|(id, Location { place, text })| {
+        .map(|(id, Location { place, text, .. })| {
             let mut location = physical(report, place, text);
             location["id"] = id.into();
             location

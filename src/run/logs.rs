@@ -1,14 +1,21 @@
 //! Logs of containers: followed as they come, or the last lines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 
-use super::Session;
+use super::{Session, complaint};
 use crate::engine::{LogOptions, Stream};
 use crate::event::Event;
 use crate::mask::mask;
+
+/// Lines of a log that are looked through when it is read back.
+const READ_BACK: usize = 20_000;
+/// Complaints that are kept of a log.
+const COMPLAINTS: usize = 100;
+/// Characters that are kept of a complaint.
+const LONGEST_COMPLAINT: usize = 1000;
 
 /// Follows the logs of a run's containers over their restarts and replacements.
 #[derive(Default)]
@@ -88,9 +95,94 @@ pub async fn last_lines(session: &Session, id: &str, count: usize) -> Vec<String
     lines
 }
 
+/// What is kept of a container's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its last lines.
+    pub last: Vec<String>,
+    /// The first lines that say that something is missing, each once.
+    pub complaints: Vec<String>,
+}
+
+/// Reads a log back: its `count` last lines and its complaints, without secrets and terminal codes;
+/// what can be read of it.
+pub async fn read_back(session: &Session, id: &str, count: usize) -> Kept {
+    let options = LogOptions {
+        tail: Some(READ_BACK),
+        ..LogOptions::default()
+    };
+    let mut stream = session.engine.logs(id, options);
+    let mut ring = Ring::new(count);
+    while let Some(Ok(chunk)) = stream.next().await {
+        ring.take(&chunk.line);
+    }
+    ring.kept()
+}
+
+/// Keeps the end of a log and its complaints while it passes by.
+struct Ring {
+    count: usize,
+    last: VecDeque<String>,
+    complaints: Vec<String>,
+}
+
+impl Ring {
+    fn new(count: usize) -> Self {
+        Self {
+            count,
+            last: VecDeque::new(),
+            complaints: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        let plain = anstream::adapter::strip_str(line).to_string();
+        if plain.trim().is_empty() {
+            return;
+        }
+        if self.complaints.len() < COMPLAINTS && complaint::is_one(&plain) {
+            let short: String = plain.chars().take(LONGEST_COMPLAINT).collect();
+            if !self.complaints.contains(&short) {
+                self.complaints.push(short);
+            }
+        }
+        if self.last.len() == self.count {
+            self.last.pop_front();
+        }
+        self.last.push_back(plain);
+    }
+
+    fn kept(self) -> Kept {
+        let masked = |line: &String| mask(line).into_owned();
+        Kept {
+            last: self.last.iter().map(masked).collect(),
+            complaints: self.complaints.iter().map(masked).collect(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_log_the_end_and_the_complaints_are_kept() {
+        let mut ring = Ring::new(2);
+        ring.take("\u{1b}[31mError: ENOENT: no such file, open 'a' password=hunter2\u{1b}[0m");
+        for number in 0..300 {
+            ring.take(&format!("request {number}"));
+            ring.take(&format!("file {} not found", number % 150));
+        }
+        ring.take("  ");
+        let kept = ring.kept();
+        assert_eq!(kept.last, ["request 299", "file 149 not found"]);
+        assert_eq!(kept.complaints.len(), COMPLAINTS);
+        assert_eq!(
+            kept.complaints[0],
+            "Error: ENOENT: no such file, open 'a' password=*******"
+        );
+        assert_eq!(kept.complaints[1], "file 0 not found");
+    }
 
     #[test]
     fn the_time_of_a_line_is_counted_in_seconds_since_1970() {

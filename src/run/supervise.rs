@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use indexmap::IndexMap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::hooks;
 use super::logs::Follower;
@@ -32,6 +34,7 @@ pub struct Supervisor {
     session: Session,
     hushed: Arc<AtomicBool>,
     before: HashMap<String, Vec<ContainerSpec>>,
+    held: HashMap<String, Duration>,
     pump: JoinHandle<()>,
 }
 
@@ -75,6 +78,7 @@ impl Supervisor {
             session: session.clone(),
             hushed,
             before: HashMap::new(),
+            held: HashMap::new(),
             pump,
         }
     }
@@ -82,6 +86,11 @@ impl Supervisor {
     /// Runs `containers` to their ends, one after the other, before `service` is started.
     pub fn before(&mut self, service: &str, containers: Vec<ContainerSpec>) {
         self.before.insert(service.to_owned(), containers);
+    }
+
+    /// Starts `service` no sooner than `wait` after the first start.
+    pub fn hold_back(&mut self, service: &str, wait: Duration) {
+        self.held.insert(service.to_owned(), wait);
     }
 
     /// The states, to wait for changes.
@@ -111,7 +120,9 @@ impl Supervisor {
         let mut changes = self.watch();
         let mut starting = FuturesUnordered::new();
         let mut busy: Vec<String> = Vec::new();
+        let begun = Instant::now();
         loop {
+            let mut held_until = None;
             if self.session.cancel.requested() {
                 return Err(RunError::Interrupted);
             }
@@ -140,6 +151,16 @@ impl Supervisor {
                 match decide(service, &states) {
                     Decision::Wait => {}
                     Decision::Never(reason) => self.set(name, State::Never { reason }),
+                    Decision::Start
+                        if self
+                            .held
+                            .get(name)
+                            .is_some_and(|wait| begun.elapsed() < *wait) =>
+                    {
+                        let until = begun + self.held[name];
+                        let next = held_until.map_or(until, |other: Instant| other.min(until));
+                        held_until = Some(next);
+                    }
                     Decision::Start => {
                         self.set(name, State::Starting);
                         busy.push(name.clone());
@@ -156,6 +177,7 @@ impl Supervisor {
                     busy.retain(|other| *other != name);
                     self.started(&name, result);
                 }
+                () = tokio::time::sleep_until(held_until.unwrap_or(begun)), if held_until.is_some() => {}
                 () = self.session.cancel.wait() => return Err(RunError::Interrupted),
             }
         }

@@ -47,18 +47,21 @@ fn keys(value: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Only the rule that takes further runs of the task could not judge.
+#[track_caller]
+fn checks_all_but_the_start_order(report: &Report) {
+    let silent = report.json["not_checked"].as_array().expect("a list");
+    let names: Vec<&Value> = silent.iter().map(|one| &one["rule"]).collect();
+    assert_eq!(names, ["start-order-race"], "{}", report.outcome);
+}
+
 #[test]
 fn course_goals_passes() {
     let Some(report) = check("course-goals") else {
         return;
     };
     report.passes();
-    assert_eq!(
-        report.json["not_checked"],
-        Value::Array(Vec::new()),
-        "{}",
-        report.outcome
-    );
+    checks_all_but_the_start_order(&report);
 }
 
 #[test]
@@ -67,12 +70,7 @@ fn guestbook_passes() {
         return;
     };
     report.passes();
-    assert_eq!(
-        report.json["not_checked"],
-        Value::Array(Vec::new()),
-        "{}",
-        report.outcome
-    );
+    checks_all_but_the_start_order(&report);
 }
 
 #[test]

@@ -82,6 +82,13 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    probe_differs: "P001-probe-differs",
+    probe_failed: "P002-probe-failed",
+    file_not_found_at_run_time: "E005-file-not-found-at-run-time",
+    state_lost_on_replacement: "E007-state-lost-on-replacement",
+    start_order_race: "T008-start-order-race",
+    environment_missing: "E006-environment-missing",
+    loopback_only_listener: "H005-loopback-only-listener",
     missing_from_image: "E001-missing-from-image",
     differs_from_image: "E002-differs-from-image",
     hidden_by_mount: "E003-hidden-by-mount",

@@ -120,9 +120,9 @@ fn finding(evidence: &Evidence, seen: &OwnName) -> Finding {
 /// Sockets of the dev run that are bound to one address which is not the loopback one.
 fn on_own_address<'e>(evidence: &'e Evidence, seen: &OwnName) -> Vec<&'e Listener> {
     let own = |listener: &&Listener| {
-        let parsed = listener.address.parse::<std::net::IpAddr>();
         seen.services.contains(&listener.service)
-            && parsed.is_ok_and(|address| !address.is_unspecified() && !address.is_loopback())
+            && !listener.is_for_every_address()
+            && !listener.is_loopback()
     };
     let listeners = evidence.dev_listeners.iter().flatten();
     listeners.filter(own).collect()
@@ -153,6 +153,8 @@ mod tests {
             service: "a".to_owned(),
             address: listens.to_owned(),
             port: 3000,
+            family: crate::evidence::Family::Ipv4,
+            known_by: crate::evidence::KnownBy::Namespace,
         }]);
         check(&evidence)
     }

@@ -1,5 +1,6 @@
 //! Hosts that exist on Docker's networks only.
 
+pub mod loopback_only_listener;
 mod named;
 
 pub mod docker_only_host;

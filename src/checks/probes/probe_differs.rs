@@ -1,23 +1,93 @@
 //! P001 `probe-differs`.
 
+use super::difference::difference;
 use crate::checks::rule;
+use crate::checks::words::list;
 use crate::evidence::{Attempt, Evidence, ProbeSeen};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 
 rule! {
-    /// A probe passes in the dev run and fails in the task.
+    /// The same question gets different answers in the dev run and in the task: right in dev and wrong, or
+    /// none, in the task; or two answers that both pass and do not say the same.
     ///
-    /// The same app, the same question, two answers: whatever the cause is, it lies between the two runs.
+    /// ## Why it breaks on ECS
+    ///
+    /// The same app, the same question, two answers: whatever the cause is, it lies between the two runs. A
+    /// probe that works in dev alone is an error. The other findings name the likely causes: a host that does
+    /// not resolve, a file that is not in the image, a port that is taken.
+    ///
     /// A probe that envsim made from a published port expects no status, so for it the two statuses are
     /// compared: an error in the task where dev has none, or a 5xx where dev has a 4xx. An app with a login
     /// wall, or with nothing at `/`, answers 4xx in both, which says nothing against it.
+    ///
+    /// Answers that pass in both runs are compared too: status of a written probe, `content-type`,
+    /// `location`, and, where both runs start the same program, the body. A difference is a warning with a
+    /// small diff: often a page that is served without its data, or from another directory. What always varies
+    /// is masked first (dates, ids, addresses and ports, hashes, tokens, and values of variables that
+    /// production has otherwise). Dev is asked twice, and what differs between its own two answers counts for
+    /// nothing. Cookies, `etag` and other header fields are not looked at.
+    ///
+    /// ## Broken
+    ///
+    /// ```javascript
+    /// app.get("/goals", async (request, response) => {
+    ///   const client = await connect("mongodb://mongodb:27017");
+    ///   response.json(await client.db().collection("goals").find().toArray());
+    /// });
+    /// ```
+    ///
+    /// ## Repaired
+    ///
+    /// ```javascript
+    /// app.get("/goals", async (request, response) => {
+    ///   const client = await connect(process.env.MONGODB_URL);
+    ///   response.json(await client.db().collection("goals").find().toArray());
+    /// });
+    /// ```
+    ///
+    /// ## When to ignore it
+    ///
+    /// When the difference is meant: a banner that says where one is, a page that production does not have.
     "P001", "probe-differs", Error, since "0.1.0",
     needs [Task, DevRun],
-    "a probe passes in the dev run and fails in the task",
+    "a probe is answered otherwise in the task than in the dev run",
 }
 
 fn check(evidence: &Evidence) -> Vec<Finding> {
-    evidence.probes.iter().filter_map(of_probe).collect()
+    let all = evidence.probes.iter();
+    all.filter_map(|probe| of_probe(probe).or_else(|| of_answers(evidence, probe)))
+        .collect()
+}
+
+/// Both passed, and the answers say different things.
+fn of_answers(evidence: &Evidence, probe: &ProbeSeen) -> Option<Finding> {
+    let (dev, prod) = (probe.dev.as_ref()?, probe.prod.as_ref()?);
+    if !dev.passed || !prod.passed {
+        return None;
+    }
+    let found = difference(&evidence.dev, &evidence.prod, probe)?;
+    let message = format!(
+        "\u{201c}{}\u{201d} passes in both runs, and the answers differ in {} ({})",
+        probe.name,
+        list(&found.parts),
+        probe.action
+    );
+    let help = "find out which of the two is right: a page without its data, its files or its settings can look well to a probe; one that asks for what must be there (`body`, `json`) makes it sure";
+    let mut finding = Finding::new(&INFO, message, help)
+        .service(&probe.service)
+        .at(&probe.place, "")
+        .data("probe", &*probe.name)
+        .data("dev", &*dev.answer)
+        .data("prod", &*prod.answer)
+        .data("differs", found.parts);
+    finding.severity = Severity::Warning;
+    for sentence in found.seen {
+        finding = finding.proof(sentence);
+    }
+    Some(match found.masked.is_empty() {
+        true => finding,
+        false => finding.proof(format!("masked on both sides: {}", found.masked.join(", "))),
+    })
 }
 
 fn of_probe(probe: &ProbeSeen) -> Option<Finding> {
@@ -73,6 +143,7 @@ mod tests {
             passed: true,
             answer: format!("status {status}"),
             status: Some(status),
+            ..Attempt::default()
         })
     }
 
@@ -84,6 +155,7 @@ mod tests {
             place: Place::start_of("compose.yaml"),
             inferred,
             dev,
+            dev_again: None,
             prod,
         };
         of_probe(&probe).map(|finding| finding.message)

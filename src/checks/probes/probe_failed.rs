@@ -6,6 +6,47 @@ use crate::finding::Finding;
 
 rule! {
     /// A probe fails in the task, and dev says nothing better: it fails there too, or was not run.
+    ///
+    /// ## Why it breaks on ECS
+    ///
+    /// A probe says what the app must do. When it does not do it in the task, it does not on ECS either, and
+    /// a health check of a load balancer that asks the same ends in one task after the other being replaced.
+    /// That dev fails as well says where to look: not at the difference between the two runs, but at the app or
+    /// at the probe itself.
+    ///
+    /// ## Broken
+    ///
+    /// ```yaml
+    /// x-envsim:
+    ///   probes:
+    ///     - service: web
+    ///       http: /health
+    ///       status: 204
+    /// services:
+    ///   web:
+    ///     build: .
+    ///     ports: ["3000:3000"]
+    /// ```
+    ///
+    /// The app answers `/health` with status 200.
+    ///
+    /// ## Repaired
+    ///
+    /// ```yaml
+    /// x-envsim:
+    ///   probes:
+    ///     - service: web
+    ///       http: /health
+    ///       status: 200
+    /// services:
+    ///   web:
+    ///     build: .
+    ///     ports: ["3000:3000"]
+    /// ```
+    ///
+    /// ## When to ignore it
+    ///
+    /// Never for long: a probe that may fail asks for nothing. Correct it, or take it out.
     "P002", "probe-failed", Error, since "0.1.0",
     needs [Task],
     "a probe fails in the task, and not only there",

@@ -172,6 +172,7 @@ mod tests {
         let mut evidence = Evidence::new(app.clone(), app);
         evidence.task = Some(TaskSeen {
             containers: vec![ContainerSeen {
+                complaints: Vec::new(),
                 service: "web".to_owned(),
                 essential: true,
                 end,

@@ -211,6 +211,7 @@ mod tests {
                 health_log: Vec::new(),
                 memory: None,
                 last_lines: Vec::new(),
+                complaints: Vec::new(),
                 stop,
             }],
             ..TaskSeen::default()

@@ -10,3 +10,4 @@ pub mod invalid_task_size;
 pub mod out_of_memory;
 pub mod port_clash;
 pub mod refused_on_fargate;
+pub mod start_order_race;

@@ -495,6 +495,8 @@ mod tests {
         let text = "services:\n  a: {image: a, ports: ['80:80']}\n  b: {image: b, expose: [80]}\n";
         let mut evidence = evidence(text, &[("b", &[(80, PortSource::Source)])]);
         let listener = |port: u16| Listener {
+            family: crate::evidence::Family::Ipv4,
+            known_by: crate::evidence::KnownBy::Namespace,
             service: "b".to_owned(),
             address: "0.0.0.0".to_owned(),
             port,

@@ -12,6 +12,9 @@ use crate::app::Request;
 /// Bytes of a body that are read; what an expectation looks at stands before.
 const MAX_BODY: usize = 1 << 20;
 
+/// Fields of the header that say what an answer is.
+const COMPARED: [&str; 2] = ["content-type", "location"];
+
 /// Time for a connection to a port of this machine.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -20,6 +23,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct Answer {
     /// Status code.
     pub status: u16,
+    /// Fields of the header that are compared, their names in lower case.
+    pub headers: Vec<(String, String)>,
     /// Body, as text.
     pub body: String,
 }
@@ -66,10 +71,16 @@ pub async fn ask(request: &Request, address: &(String, u16)) -> Result<Answer, F
             }
         })?;
         let status = response.status().as_u16();
+        let headers = COMPARED.iter().filter_map(|name| {
+            let value = response.headers().get(*name)?.to_str().ok()?;
+            Some(((*name).to_owned(), value.to_owned()))
+        });
+        let headers = headers.collect();
         let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
         let body = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
         Ok(Answer {
             status,
+            headers,
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }

@@ -5,7 +5,10 @@ use serde_json::Value;
 use super::http::{Answer, Failure};
 use crate::app::{Expect, ProbeAction};
 use crate::evidence::Attempt;
+use crate::mask::mask;
 
+/// Characters of a body that are kept to compare the runs.
+const KEPT: usize = 16 * 1024;
 /// Characters of a body that are shown.
 const SHOWN: usize = 160;
 
@@ -71,7 +74,16 @@ pub fn answer(answer: &Answer, expect: &Expect, inferred: bool) -> Attempt {
         passed,
         answer: text,
         status: Some(answer.status),
+        headers: answer.headers.clone(),
+        body: kept(answer),
     }
+}
+
+/// The beginning of a body that is text, without secrets.
+fn kept(answer: &Answer) -> Option<String> {
+    let binary = answer.body.contains(['\0', '\u{fffd}']);
+    let beginning: String = answer.body.chars().take(KEPT).collect();
+    (!binary && !beginning.is_empty()).then(|| mask(&beginning).into_owned())
 }
 
 /// Judges a request without an answer. A server that speaks something else than HTTP is there all
@@ -81,7 +93,7 @@ pub fn failure(failure: &Failure, inferred: bool) -> Attempt {
         Failure::NotHttp(_) if inferred => Attempt {
             passed: true,
             answer: "it answers, though not in HTTP".to_owned(),
-            status: None,
+            ..Attempt::default()
         },
         Failure::NotHttp(text) => failed(format!("the answer is not HTTP: {text}")),
         Failure::Connection(text) => failed(format!("no answer: {text}")),
@@ -95,7 +107,7 @@ pub fn connection(result: Result<(), String>) -> Attempt {
         Ok(()) => Attempt {
             passed: true,
             answer: "the connection is accepted".to_owned(),
-            status: None,
+            ..Attempt::default()
         },
         Err(error) => failed(format!("no connection: {error}")),
     }
@@ -116,7 +128,7 @@ pub fn command(code: i64, stdout: &str, stderr: &str) -> Attempt {
     Attempt {
         passed,
         answer,
-        status: None,
+        ..Attempt::default()
     }
 }
 
@@ -170,6 +182,7 @@ mod tests {
 
     fn got(status: u16, body: &str) -> Answer {
         Answer {
+            headers: Vec::new(),
             status,
             body: body.to_owned(),
         }

@@ -67,6 +67,27 @@ pub async fn run_all(
     attempts
 }
 
+/// Asks each of `probes` once more that only reads over HTTP and has `passed`; none for the others.
+pub async fn again(
+    session: &Session,
+    probes: &[Probe],
+    targets: &Targets,
+    passed: &[Attempt],
+) -> Vec<Option<Attempt>> {
+    let mut answers = Vec::new();
+    for (probe, first) in probes.iter().zip(passed) {
+        let reads = match &probe.action {
+            ProbeAction::Http(request, _) => request.only_reads(),
+            _ => false,
+        };
+        answers.push(match reads && first.passed && first.status.is_some() {
+            true => Some(once(session, probe, targets).await),
+            false => None,
+        });
+    }
+    answers
+}
+
 async fn run_one(
     session: &Session,
     probe: &Probe,
@@ -125,7 +146,13 @@ async fn once(session: &Session, probe: &Probe, targets: &Targets) -> Attempt {
                     // What does not speak HTTP may close without a word, as PostgreSQL does; that it
                     // accepts connections is all an inferred probe can ask of it.
                     Err(http::Failure::Connection(_)) if probe.inferred => {
-                        judge::connection(http::connects(address).await)
+                        let accepted = http::connects(address).await;
+                        // A server that came up just now speaks HTTP after all.
+                        let asked = tokio::time::timeout(ATTEMPT, http::ask(request, address));
+                        match (accepted.is_ok(), asked.await) {
+                            (true, Ok(Ok(answer))) => judge::answer(&answer, expect, true),
+                            _ => judge::connection(accepted),
+                        }
                     }
                     Err(failure) => judge::failure(&failure, probe.inferred),
                 }
