@@ -165,6 +165,8 @@ fn without_places(app: Value) -> Value {
                 ![
                     "place",
                     "keys",
+                    "values",
+                    "label_places",
                     "files",
                     "env_files",
                     "from",

@@ -7,13 +7,13 @@ use crate::support::{Outcome, Project, Report};
 
 const APP: &str = "services:
   web:
-    image: web
+    image: web:1
     environment:
       CACHE: redis://cache:6379
       QUEUE: amqp://queue:5672
     env_file: [web.env]
-  cache: {image: cache}
-  queue: {image: queue}
+  cache: {image: 'cache:1'}
+  queue: {image: 'queue:1'}
 ";
 
 /// Two findings of H002 and one warning of E006, without an engine.
@@ -206,7 +206,7 @@ services:
     labels: {{secret: {SECRET}}}
     secrets: [key]
     configs: [settings]
-  db: {{image: db, environment: {{POSTGRES_PASSWORD: {SECRET}}}}}
+  db: {{image: 'db:1', environment: {{POSTGRES_PASSWORD: {SECRET}}}}}
 secrets: {{key: {{file: key.txt}}}}
 configs: {{settings: {{content: 'password={SECRET}'}}}}
 "

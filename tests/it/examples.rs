@@ -219,10 +219,13 @@ fn the_json_report_has_the_fields_of_the_contract() {
             "schema_version",
             "app",
             "verdict",
-            "changes",
             "findings",
             "not_checked",
+            "left_out",
             "unused_ignores",
+            "remarks",
+            "stale_baseline",
+            "changes",
             "stand_ins"
         ]
     );
@@ -238,6 +241,7 @@ fn the_json_report_has_the_fields_of_the_contract() {
             "data",
             "evidence",
             "help",
+            "fingerprint",
         ];
         // `fix` is only there where `--fix` can mend it.
         let mut named = keys(finding);

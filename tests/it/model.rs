@@ -1,6 +1,6 @@
 //! The whole Compose model in a real dev run, and what `prod-check` and `config --mode` say of it.
 
-use crate::support::{Project, until};
+use crate::support::{Project, Report, until};
 
 const IDLE: &str = "command: [bash, -c, 'trap exit TERM; sleep infinity & wait']";
 
@@ -302,10 +302,12 @@ x-envsim:
             )
         })
         .collect();
+    // What is refused is a finding.
+    let refused = Report::of(&outcome);
+    refused.finding("refused-on-fargate", "key", "hostname");
     assert_eq!(
         keys,
         [
-            "refused hostname 5",
             "changed restart 6",
             "changed sysctls 7",
             "dropped configs 8",

@@ -356,8 +356,14 @@ mod tests {
     impl Running {
         fn reported(&self) -> Vec<String> {
             let lines = self.events.try_iter().map(|event| event.encode());
+            // Each tells when it was asked first; that is no constant.
             lines
-                .map(|line| line.trim_start_matches("@envsim/1 lookup ").to_owned())
+                .map(|line| {
+                    let line = line.trim_start_matches("@envsim/1 lookup ");
+                    let (line, first) = line.split_once(" first=").expect("a time");
+                    assert!(first.parse::<u64>().is_ok_and(|time| time > 0), "{first}");
+                    line.to_owned()
+                })
                 .collect()
         }
     }
