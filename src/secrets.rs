@@ -413,7 +413,7 @@ mod tests {
             ("etc/tls/server.key", &*key(), (PrivateKey, true)),
             (
                 "app/.npmrc",
-                "//registry.npmjs.org/:_authToken=abcdefgh12345\n",
+                "//registry.example.com/:_authToken=abcdefgh12345\n",
                 (Token, true),
             ),
             (
@@ -466,7 +466,10 @@ mod tests {
             ("app/node_modules/x/test/key.pem", &*key()),
             ("usr/lib/python3/dist-packages/x/server.key", &*key()),
             ("app/tests/fixtures/server.pem", &*key()),
-            (".npmrc", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"),
+            (
+                ".npmrc",
+                "//registry.example.com/:_authToken=${NPM_TOKEN}\n",
+            ),
             (".npmrc", "registry=https://registry.example.com\n"),
             (
                 "README.md",
