@@ -40,6 +40,15 @@ impl Literal<'_> {
         )
     }
 
+    /// The line with `code` in place of the host, joined by `operator` to what stands beside it.
+    fn joined(&self, code: &str, operator: &str) -> String {
+        let quote = self.quote;
+        let part = |text: &str| (!text.is_empty()).then(|| format!("{quote}{text}{quote}"));
+        let parts = [part(self.before), Some(code.to_owned()), part(self.after)];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        self.replaced(&parts.join(operator))
+    }
+
     fn has(&self, part: &str) -> bool {
         self.before.contains(part) || self.after.contains(part)
     }
@@ -252,16 +261,7 @@ fn php(literal: &Literal, name: &str) -> Result<String, Reason> {
         return Err("PHP takes no call in the value of a constant or a property".to_owned());
     }
     let read = format!("getenv('{name}')");
-    let (quote, before, after) = (literal.quote, literal.before, literal.after);
-    let part = |text: &str| match text {
-        "" => None,
-        text => Some(format!("{quote}{text}{quote}")),
-    };
-    let parts: Vec<String> = [part(before), Some(read), part(after)]
-        .into_iter()
-        .flatten()
-        .collect();
-    Ok(literal.replaced(&parts.join(" . ")))
+    Ok(literal.joined(&read, " . "))
 }
 
 fn ruby(literal: &Literal, name: &str) -> Result<String, Reason> {
@@ -289,16 +289,7 @@ fn go(literal: &Literal, name: &str) -> Result<String, Reason> {
         return Err("the text is a pattern that is filled in".to_owned());
     }
     let read = format!("os.Getenv(\"{name}\")");
-    let (quote, before, after) = (literal.quote, literal.before, literal.after);
-    let part = |text: &str| match text {
-        "" => None,
-        text => Some(format!("{quote}{text}{quote}")),
-    };
-    let parts: Vec<String> = [part(before), Some(read), part(after)]
-        .into_iter()
-        .flatten()
-        .collect();
-    Ok(literal.replaced(&parts.join(" + ")))
+    Ok(literal.joined(&read, " + "))
 }
 
 #[cfg(test)]
