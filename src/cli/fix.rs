@@ -34,7 +34,7 @@ pub async fn plan(
 ) -> Repairs {
     let directory = evidence.prod.directory.clone();
     let mut ground = Ground {
-        builds: builds(evidence),
+        builds: builds(evidence, judgement),
         digests: BTreeMap::new(),
         directories: directories(judgement, &directory),
     };
@@ -89,13 +89,17 @@ fn inside(directory: &Path, file: &str) -> Option<PathBuf> {
         .then_some(path)
 }
 
-/// How the services of the project are built.
-fn builds(evidence: &Evidence) -> BTreeMap<String, BuildFiles> {
+/// How the services are built whose images lack something; walking a context again takes its time.
+fn builds(evidence: &Evidence, judgement: &Judgement) -> BTreeMap<String, BuildFiles> {
     let app = &evidence.prod;
-    let services = app
-        .services
-        .values()
-        .filter(|service| service.build.is_some());
+    let lacking: BTreeSet<&str> = judgement
+        .counted()
+        .filter(|finding| finding.rule.code == "E001")
+        .filter_map(|finding| finding.service.as_deref())
+        .collect();
+    let services = app.services.values();
+    let services =
+        services.filter(|service| service.build.is_some() && lacking.contains(&*service.name));
     let sources = services.filter_map(|service| {
         let source = without_engine::source(app, service).ok()?;
         Some((
