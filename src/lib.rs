@@ -27,7 +27,7 @@
 //! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run` |
 //! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `wire` |
 //! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan`, `secrets` |
-//! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan` |
+//! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan`, `secrets` |
 //! | [`report`] | findings to text | `app`, `evidence`, `finding` |
 //! | [`ui`] | events to a terminal | `event`, `labels` |
 //! | [`cli`] | one file per command; joins everything | all |

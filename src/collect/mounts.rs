@@ -6,7 +6,7 @@ use super::absent::{self, Built, Candidate};
 use super::checkout::Checkout;
 use super::files::files_below;
 use super::missing::{is_lock_file, is_package, named, says_missing};
-use super::run_time::{holds_credentials, is_env_file, is_placeholder, is_run_time};
+use super::run_time::{is_placeholder, is_run_time};
 use super::{hidden, image_files};
 use crate::app::{App, FileKind, FileSource, Mount, MountKind, Place, Service};
 use crate::build::context;
@@ -14,6 +14,7 @@ use crate::build::generate::{self, BindMount, SkipReason, SourceKind};
 use crate::evidence::{Cause, DifferingFile, ImageOrigin, MissingFile, MountSeen, TaskSeen, Via};
 use crate::mask::mask;
 use crate::run::image::Source;
+use crate::secrets::path::{holds_credentials, is_env_file};
 
 /// Files of a mount that git's ignore files are asked about.
 const ASKED: usize = 200;

@@ -10,6 +10,7 @@ use crate::build::dockerfile as reader;
 use crate::evidence::{Evidence, HostInFile};
 use crate::finding::{Finding, Judgement};
 use crate::scan::{hosts_in_value, is_docker_host};
+use crate::secrets::path::holds_credentials;
 
 /// The address of a neighbour in the task.
 const LOOPBACK: &str = "127.0.0.1";
@@ -469,10 +470,9 @@ fn brings(
         .is_some_and(|copied| copied.source == inner))
 }
 
-/// Names that secrets go by.
+/// Names that a secret can go by: wider than [`holds_credentials`], for here a doubt costs nothing.
 fn is_secret(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    let endings = [".pem", ".key", ".p12", ".pfx", ".jks", ".keystore"];
     let words = [
         "secret",
         "credential",
@@ -481,12 +481,9 @@ fn is_secret(path: &str) -> bool {
         "id_ed25519",
         "id_ecdsa",
     ];
-    name == ".env"
+    holds_credentials(path)
         || (name.starts_with(".env.") && !name.contains("example") && !name.contains("sample"))
-        || path
-            .split('/')
-            .any(|part| matches!(part, ".aws" | ".ssh" | ".gnupg" | ".kube"))
-        || endings.iter().any(|ending| name.ends_with(ending))
+        || name.ends_with(".pem")
         || words.iter().any(|word| name.contains(word))
 }
 

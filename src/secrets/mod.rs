@@ -1,6 +1,8 @@
 //! Tells secrets by the path and content of a file, and by the name of a variable. It says which kind it
 //! is, never what it is.
 
+pub mod path;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
