@@ -111,6 +111,22 @@ pub(crate) mod tests {
     use super::*;
     use crate::app::Mode;
     use crate::app::testing::app_for;
+    use crate::evidence::{ContainerEnd, ContainerSeen};
+
+    /// An essential container `web` that ended so, of which nothing else was seen.
+    pub(crate) fn container(end: ContainerEnd) -> ContainerSeen {
+        ContainerSeen {
+            service: "web".to_owned(),
+            essential: true,
+            end,
+            unhealthy: false,
+            last_lines: Vec::new(),
+            complaints: Vec::new(),
+            stop: None,
+            health_log: Vec::new(),
+            memory: None,
+        }
+    }
 
     pub(crate) fn evidence(text: &str) -> Evidence {
         Evidence::new(

@@ -129,13 +129,7 @@ fn finding(found: &Found, services: &[&str]) -> Finding {
         .service(services[0])
         .at(at, "")
         .data("command", &*written)
-        .data(
-            "services",
-            services
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>(),
-        );
+        .data("services", services.to_vec());
     if process.place != **at {
         finding = finding.at(&process.place, "");
     }

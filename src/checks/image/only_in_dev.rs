@@ -212,6 +212,7 @@ mod tests {
     use crate::app::Mode;
     use crate::app::testing::app_for;
     use crate::checks::image::environment_missing::RULE;
+    use crate::checks::words::tests::container;
     use crate::evidence::{Attempt, ContainerEnd, ContainerSeen, ProbeSeen, TaskSeen};
 
     fn variable(name: &str, run: Side, from: VariableFrom) -> EnvironmentSeen {
@@ -244,15 +245,8 @@ mod tests {
     fn logs(line: &str) -> Option<TaskSeen> {
         Some(TaskSeen {
             containers: vec![ContainerSeen {
-                service: "web".to_owned(),
-                essential: true,
-                end: ContainerEnd::Running,
-                unhealthy: false,
-                last_lines: Vec::new(),
                 complaints: vec![line.to_owned()],
-                stop: None,
-                health_log: Vec::new(),
-                memory: None,
+                ..container(ContainerEnd::Running)
             }],
             ..TaskSeen::default()
         })

@@ -162,6 +162,7 @@ mod tests {
     use super::*;
     use crate::app::Mode;
     use crate::app::testing::app_for;
+    use crate::checks::words::tests::container;
     use crate::evidence::TaskSeen;
 
     fn found(end: ContainerEnd, lines: &[&str]) -> Vec<Finding> {
@@ -172,15 +173,8 @@ mod tests {
         let mut evidence = Evidence::new(app.clone(), app);
         evidence.task = Some(TaskSeen {
             containers: vec![ContainerSeen {
-                complaints: Vec::new(),
-                service: "web".to_owned(),
-                essential: true,
-                end,
-                unhealthy: false,
-                health_log: Vec::new(),
-                memory: None,
                 last_lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-                stop: None,
+                ..container(end)
             }],
             ..TaskSeen::default()
         });

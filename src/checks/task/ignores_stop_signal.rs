@@ -182,13 +182,7 @@ fn suspected(suspect: &Suspect, services: &[&str]) -> Finding {
         .service(services[0])
         .at(&suspect.process.place, "")
         .data("signal", "SIGTERM")
-        .data(
-            "services",
-            services
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>(),
-        );
+        .data("services", services.to_vec());
     suspect.told(finding)
 }
 
@@ -196,6 +190,7 @@ fn suspected(suspect: &Suspect, services: &[&str]) -> Finding {
 mod tests {
     use super::*;
     use crate::checks::signal_path::tests::{command, process};
+    use crate::checks::words::tests::container;
     use crate::checks::words::tests::evidence;
     use crate::evidence::{CommandSeen, ContainerEnd, ContainerSeen, TaskSeen};
 
@@ -204,15 +199,8 @@ mod tests {
         seen.commands.push(command(process("npm start")));
         seen.task = Some(TaskSeen {
             containers: vec![ContainerSeen {
-                service: "web".to_owned(),
-                essential: true,
-                end: ContainerEnd::Running,
-                unhealthy: false,
-                health_log: Vec::new(),
-                memory: None,
-                last_lines: Vec::new(),
-                complaints: Vec::new(),
                 stop,
+                ..container(ContainerEnd::Running)
             }],
             ..TaskSeen::default()
         });

@@ -244,23 +244,14 @@ mod tests {
     use super::*;
     use crate::app::Mode;
     use crate::app::testing::app_for;
+    use crate::checks::words::tests::container;
     use crate::evidence::{DevMemory, MemorySeen, TaskSeen};
 
     fn evidence(text: &str, end: ContainerEnd, dev: &[(&str, u64)]) -> Evidence {
         let app = app_for(text, Mode::Prod);
         let mut evidence = Evidence::new(app.clone(), app);
         evidence.task = Some(TaskSeen {
-            containers: vec![ContainerSeen {
-                complaints: Vec::new(),
-                service: "web".to_owned(),
-                essential: true,
-                end,
-                unhealthy: false,
-                health_log: Vec::new(),
-                memory: None,
-                last_lines: Vec::new(),
-                stop: None,
-            }],
+            containers: vec![container(end)],
             ..TaskSeen::default()
         });
         evidence.dev_memory = dev

@@ -135,20 +135,15 @@ fn trouble(seen: &ContainerSeen) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::words::tests::container;
     use crate::checks::words::tests::evidence;
     use crate::evidence::TaskSeen;
 
-    fn container(end: ContainerEnd, unhealthy: bool) -> ContainerSeen {
+    fn seen(end: ContainerEnd, unhealthy: bool) -> ContainerSeen {
         ContainerSeen {
-            service: "web".to_owned(),
-            essential: true,
-            end,
             unhealthy,
             last_lines: vec!["connection refused".to_owned()],
-            complaints: Vec::new(),
-            stop: None,
-            health_log: Vec::new(),
-            memory: None,
+            ..container(end)
         }
     }
 
@@ -180,23 +175,23 @@ mod tests {
 
     #[test]
     fn a_container_that_ends_only_when_the_other_is_late_is_found_with_its_last_lines() {
-        let running = container(ContainerEnd::Running, false);
-        let findings = found(running.clone(), container(exited(1), false));
+        let running = seen(ContainerEnd::Running, false);
+        let findings = found(running.clone(), seen(exited(1), false));
         assert_eq!(findings.len(), 1);
         assert!(findings[0].message.contains("exits with code 1"));
         let proof = findings[0].evidence.join("\n");
         assert!(proof.contains("web | connection refused"), "{proof}");
-        let findings = found(running, container(ContainerEnd::Running, true));
+        let findings = found(running, seen(ContainerEnd::Running, true));
         assert!(findings[0].message.contains("turns unhealthy"));
     }
 
     #[test]
     fn whoever_goes_on_ends_well_or_fails_in_any_order_is_no_race() {
-        let running = container(ContainerEnd::Running, false);
+        let running = seen(ContainerEnd::Running, false);
         for (normal, delayed) in [
             (running.clone(), running.clone()),
-            (running.clone(), container(exited(0), false)),
-            (container(exited(1), false), container(exited(1), false)),
+            (running.clone(), seen(exited(0), false)),
+            (seen(exited(1), false), seen(exited(1), false)),
         ] {
             assert!(found(normal, delayed).is_empty());
         }
