@@ -27,7 +27,7 @@ mod signals;
 
 // The reading half of the messages is envsim's; the agent only writes.
 #[allow(dead_code)]
-#[path = "../wire.rs"]
+#[path = "../wire/mod.rs"]
 mod wire;
 
 use std::env;
