@@ -1,9 +1,11 @@
 //! The app as it is developed: bind mounts, a Docker network with service names, restarts and syncs
 //! when files change.
 
+pub mod agent;
 pub mod check;
 pub mod document;
 pub mod files;
+pub mod link;
 pub mod network;
 pub mod plan;
 pub mod run;
@@ -23,4 +25,6 @@ pub struct Ground {
     pub runtimes: Vec<String>,
     /// Keys of networks that could not have the file's own address range.
     pub moved: Vec<String>,
+    /// Whether containers get envsim's agent.
+    pub agent: bool,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use indexmap::IndexMap;
 
+use super::agent::{self, Without};
 use super::{Ground, files, network, plan, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, Engine, EngineError};
@@ -16,7 +17,7 @@ use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent, hooks, image, listeners};
+use crate::run::{RunError, Session, agent as run_agent, hooks, image, listeners};
 
 /// A running dev environment.
 pub struct DevRun<'a> {
@@ -35,6 +36,7 @@ pub async fn ground(engine: &Engine) -> Result<Ground, RunError> {
         gpus: info.runtimes.iter().any(|name| name.contains("nvidia")),
         runtimes: info.runtimes,
         moved: Vec::new(),
+        agent: false,
     })
 }
 
@@ -60,6 +62,15 @@ impl<'a> DevRun<'a> {
         }
         make_volumes(session, app).await?;
         make_bind_sources(app)?;
+        if ground.agent
+            && let Err(error) =
+                run_agent::make_volume(session, &agent::volume(&session.labels)).await
+        {
+            ground.agent = false;
+            session.emit(Event::Warning(format!(
+                "the agent cannot be used, so files and restarts go through the engine: {error}"
+            )));
+        }
         let events = session.engine.events(&session.labels.filter()).await?;
         let mut containers: Vec<(String, String)> = Vec::new();
         let mut left: Vec<&Service> = app.services.values().collect();
@@ -205,7 +216,7 @@ impl<'a> DevRun<'a> {
 
     /// Listening TCP sockets of each service that runs, read in its own network namespace.
     pub async fn listeners(&self) -> Result<Vec<Listener>, RunError> {
-        agent::ensure(&self.session).await?;
+        run_agent::ensure(&self.session).await?;
         let states = self.supervisor.states();
         let running = self.containers.iter().filter(|(service, _)| {
             let own_namespace = self
@@ -273,15 +284,7 @@ impl<'a> DevRun<'a> {
                 .await?;
             engine.remove_container(&old, true, true).await?;
         }
-        let spec = plan::container(
-            self.app,
-            &self.session.labels,
-            &self.ground,
-            service,
-            &image.info.id,
-            &image.info.config.volumes,
-            &[],
-        );
+        let spec = spec(&self.session, self.app, service, image, &self.ground, &[]);
         let id = self.session.engine.create_container(&spec).await?;
         put_files(&self.session, service, &id).await?;
         self.supervisor.replace(&service.name, &id);
@@ -430,6 +433,34 @@ async fn put_files(session: &Session, service: &Service, id: &str) -> Result<(),
     Ok(())
 }
 
+/// The container of `service`, with the agent in it where there is one.
+fn spec(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    image: &Image,
+    ground: &Ground,
+    probed: &[u16],
+) -> ContainerSpec {
+    let config = &image.info.config;
+    let labels = &session.labels;
+    let (id, volumes) = (&image.info.id, &config.volumes);
+    let mut spec = plan::container(app, labels, ground, service, id, volumes, probed);
+    if ground.agent {
+        let words = |words: &Option<Vec<String>>| words.clone().unwrap_or_default();
+        let (entrypoint, command) = (words(&config.entrypoint), words(&config.cmd));
+        if let Err(Without::MustBeFirst(program)) =
+            agent::put_in(&mut spec, service, labels, &entrypoint, &command)
+        {
+            session.emit(Event::Note(format!(
+                "{}: `{program}` must be the first process of its container, so its files and restarts go through the engine",
+                service.name
+            )));
+        }
+    }
+    spec
+}
+
 async fn make(
     session: &Session,
     app: &App,
@@ -448,15 +479,7 @@ async fn make(
         })
         .collect();
     let image = image_of(images, service);
-    let spec = plan::container(
-        app,
-        &session.labels,
-        ground,
-        service,
-        &image.info.id,
-        &image.info.config.volumes,
-        &probed,
-    );
+    let spec = spec(session, app, service, image, ground, &probed);
     let id = session
         .engine
         .create_container(&spec)
