@@ -167,7 +167,7 @@ pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
         }
         let mut goes_on = false;
         for (_, id) in run.containers() {
-            if let Ok(Some(state)) = session.engine.inspect(id).await {
+            if let Ok(Some(state)) = session.engine.inspect(&id).await {
                 goes_on |= state.running || state.status == "restarting";
             }
         }

@@ -7,12 +7,12 @@ use super::dev::all_ended;
 use super::exit::Failure;
 use crate::app::{App, Hook, Service, WatchAction};
 use crate::build::context;
+use crate::dev::archive::{self, Item};
 use crate::dev::run::DevRun;
-use crate::dev::sync::{self, Item};
 use crate::dev::watch::batch::{Batch, Changes};
 use crate::dev::watch::rule::Matcher;
 use crate::dev::watch::source::{Change, Source};
-use crate::event::Event;
+use crate::event::{Action, Changed, Event};
 use crate::run::hooks;
 use crate::run::image::{self, Want};
 use crate::run::{RunError, Session};
@@ -183,15 +183,26 @@ async fn act(
     }
     for (index, asked) in asked {
         let service = watched[index].service;
-        let done = |action: &'static str| Event::Synced {
+        let path = |path: &String| Changed {
+            path: path.clone(),
+            target: None,
+            bytes: None,
+            gone: false,
+        };
+        let restarted = |synced| Action::Restarted {
+            synced,
+            signal: None,
+            killed: false,
+        };
+        let done = |action: Action| Event::Synced {
             service: service.name.clone(),
             action,
-            paths: asked.paths.clone(),
-            millis: changes.since.elapsed().as_millis(),
+            paths: asked.paths.iter().map(path).collect(),
+            took: changes.since.elapsed(),
         };
         if asked.rebuild {
             if rebuild(session, app, run, service).await? {
-                session.emit(done("rebuilt for"));
+                session.emit(done(Action::Rebuilt));
             }
             continue;
         }
@@ -200,35 +211,27 @@ async fn act(
             let ran = run_commands(session, run, service, &asked.run).await;
             if !asked.restart {
                 session.emit(done(match ran {
-                    true => "synced and ran a command for",
-                    false => "synced",
+                    true => Action::SyncedAndRan,
+                    false => Action::Synced,
                 }));
                 continue;
             }
         }
         if asked.restart && synced {
             restart(session, run, service).await;
-            session.emit(done(if asked.items.is_empty() {
-                "restarted for"
-            } else {
-                "synced and restarted for"
-            }));
+            session.emit(done(restarted(!asked.items.is_empty())));
         } else if synced {
-            session.emit(done("synced"));
+            session.emit(done(Action::Synced));
         }
     }
     Ok(())
 }
 
 async fn act_sync(session: &Session, run: &DevRun<'_>, service: &Service, items: &[Item]) -> bool {
-    let Some((_, id)) = run
-        .containers()
-        .iter()
-        .find(|(name, _)| *name == service.name)
-    else {
+    let Some(id) = run.container_of(&service.name) else {
         return false;
     };
-    match sync::sync(session, id, items).await {
+    match archive::sync(session, &id, items, (0, 0)).await {
         Ok(()) => true,
         Err(error) => {
             session.emit(Event::Warning(format!(
@@ -247,15 +250,11 @@ async fn run_commands(
     service: &Service,
     commands: &[Hook],
 ) -> bool {
-    let id = run
-        .containers()
-        .iter()
-        .find(|(name, _)| *name == service.name);
-    let Some((_, id)) = id else {
+    let Some(id) = run.container_of(&service.name) else {
         return false;
     };
     for command in commands {
-        if let Err(reason) = hooks::one(&session.engine, command, id, "sync+exec").await {
+        if let Err(reason) = hooks::one(&session.engine, command, &id, "sync+exec").await {
             session.emit(Event::Warning(format!("{}: {reason}", service.name)));
             return false;
         }
@@ -264,27 +263,23 @@ async fn run_commands(
 }
 
 async fn restart(session: &Session, run: &DevRun<'_>, service: &Service) {
-    let Some((_, id)) = run
-        .containers()
-        .iter()
-        .find(|(name, _)| *name == service.name)
-    else {
+    let Some(id) = run.container_of(&service.name) else {
         return;
     };
     let seconds = service
         .stop_grace_period
         .map_or(10, |period| period.as_secs() as u32);
-    if let Err(reason) = hooks::pre_stop(session, service, id).await {
+    if let Err(reason) = hooks::pre_stop(session, service, &id).await {
         session.emit(Event::Warning(format!("{}: {reason}", service.name)));
     }
-    if let Err(error) = session.engine.restart(id, seconds).await {
+    if let Err(error) = session.engine.restart(&id, seconds).await {
         session.emit(Event::Warning(format!(
             "{}: not restarted: {error}",
             service.name
         )));
         return;
     }
-    if let Err(reason) = hooks::post_start(session, service, id).await {
+    if let Err(reason) = hooks::post_start(session, service, &id).await {
         session.emit(Event::Warning(format!("{}: {reason}", service.name)));
     }
 }

@@ -2,16 +2,18 @@
 //! when files change.
 
 pub mod agent;
+pub mod archive;
 pub mod check;
 pub mod document;
 pub mod files;
 pub mod link;
 pub mod network;
 pub mod plan;
+pub mod remote;
 pub mod run;
 pub mod scale;
 pub mod settings;
-pub mod sync;
+
 pub mod watch;
 
 /// What the dev run stands on: what its engine can do and what it had to give up.

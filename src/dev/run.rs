@@ -1,5 +1,6 @@
 //! The dev run: networks, volumes, containers in order.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -24,7 +25,8 @@ pub struct DevRun<'a> {
     session: Session,
     app: &'a App,
     supervisor: Supervisor,
-    containers: Vec<(String, String)>,
+    /// Service and container id; a rebuilt service gets another one.
+    containers: Mutex<Vec<(String, String)>>,
     ground: Ground,
 }
 
@@ -108,7 +110,7 @@ impl<'a> DevRun<'a> {
             session: session.clone(),
             app,
             supervisor,
-            containers,
+            containers: Mutex::new(containers),
             ground,
         })
     }
@@ -139,8 +141,27 @@ impl<'a> DevRun<'a> {
     }
 
     /// Container of each service.
-    pub fn containers(&self) -> &[(String, String)] {
-        &self.containers
+    pub fn containers(&self) -> Vec<(String, String)> {
+        self.known().clone()
+    }
+
+    /// The container of `service`, as it is now.
+    pub fn container_of(&self, service: &str) -> Option<String> {
+        let known = self.known();
+        let found = known.iter().find(|(name, _)| name == service);
+        found.map(|(_, id)| id.clone())
+    }
+
+    /// What the run stands on.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // Never left half changed, so a poisoned lock holds no harm.
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// States of the services, to wait for changes.
@@ -163,10 +184,10 @@ impl<'a> DevRun<'a> {
     /// How probes reach the services.
     pub async fn targets(&self) -> Result<Targets, RunError> {
         let mut targets = Targets {
-            containers: self.containers.iter().cloned().collect(),
+            containers: self.containers().into_iter().collect(),
             ..Targets::default()
         };
-        for (service, id) in &self.containers {
+        for (service, id) in &self.containers() {
             let state = self.session.engine.inspect(id).await?;
             for port in state.map(|state| state.ports).unwrap_or_default() {
                 if port.protocol == "tcp" {
@@ -182,8 +203,8 @@ impl<'a> DevRun<'a> {
     /// Memory of each service that runs, that of all its containers together.
     pub async fn memory(&self) -> Result<Vec<DevMemory>, RunError> {
         let states = self.supervisor.states();
-        let running = self
-            .containers
+        let containers = self.containers();
+        let running = containers
             .iter()
             .filter(|(service, _)| matches!(states.get(service), Some(State::Running { .. })));
         let all = running.map(|(name, id)| async move {
@@ -218,7 +239,8 @@ impl<'a> DevRun<'a> {
     pub async fn listeners(&self) -> Result<Vec<Listener>, RunError> {
         run_agent::ensure(&self.session).await?;
         let states = self.supervisor.states();
-        let running = self.containers.iter().filter(|(service, _)| {
+        let containers = self.containers();
+        let running = containers.iter().filter(|(service, _)| {
             let own_namespace = self
                 .app
                 .services
@@ -246,12 +268,11 @@ impl<'a> DevRun<'a> {
     pub async fn stop(&self) {
         let states = self.supervisor.states();
         let running: Vec<(String, String)> = self
-            .containers
-            .iter()
+            .containers()
+            .into_iter()
             .filter(|(name, _)| {
                 !matches!(states.get(name), Some(State::Pending | State::Never { .. }))
             })
-            .cloned()
             .collect();
         self.supervisor.hush();
         stop::stop_all(&self.session, self.app, &running, |name| stop::Manner {
@@ -265,18 +286,44 @@ impl<'a> DevRun<'a> {
         .await;
     }
 
-    /// Puts a new container in the place of `service`'s: after a rebuild.
-    pub async fn replace(&mut self, service: &Service, image: &Image) -> Result<String, RunError> {
-        let old = self
-            .containers
-            .iter()
-            .find(|(name, _)| *name == service.name)
-            .map(|(_, id)| id.clone());
+    /// Puts a new container in the place of `service`'s: after a rebuild. The old one runs until the new one is
+    /// made, and stays when that fails.
+    pub async fn replace(&self, service: &Service, image: &Image) -> Result<String, RunError> {
+        let engine = &self.session.engine;
+        let spec = spec(&self.session, self.app, service, image, &self.ground, &[]);
+        let old = self.container_of(&service.name);
+        if let Some(old) = &old {
+            let aside = format!("{}-old", spec.name);
+            engine.rename_container(old, &aside).await?;
+        }
+        let made = async {
+            let id = engine.create_container(&spec).await?;
+            match put_files(&self.session, service, &id).await {
+                Ok(()) => Ok(id),
+                Err(error) => {
+                    engine.remove_container(&id, true, true).await?;
+                    Err(error)
+                }
+            }
+        };
+        let id = match made.await {
+            Ok(id) => id,
+            Err(error) => {
+                if let Some(old) = &old {
+                    engine.rename_container(old, &spec.name).await?;
+                }
+                return Err(error);
+            }
+        };
+        self.supervisor.replace(&service.name, &id);
+        for (name, known) in self.known().iter_mut() {
+            if *name == service.name {
+                known.clone_from(&id);
+            }
+        }
         if let Some(old) = old {
-            let engine = &self.session.engine;
             if let Err(reason) = hooks::pre_stop(&self.session, service, &old).await {
-                self.session
-                    .emit(Event::Warning(format!("{}: {reason}", service.name)));
+                self.warn(&service.name, &reason);
             }
             let seconds = stop_timeout(self.app, &service.name).as_secs() as u32;
             engine
@@ -284,21 +331,16 @@ impl<'a> DevRun<'a> {
                 .await?;
             engine.remove_container(&old, true, true).await?;
         }
-        let spec = spec(&self.session, self.app, service, image, &self.ground, &[]);
-        let id = self.session.engine.create_container(&spec).await?;
-        put_files(&self.session, service, &id).await?;
-        self.supervisor.replace(&service.name, &id);
-        self.session.engine.start(&id).await?;
+        engine.start(&id).await?;
         if let Err(reason) = hooks::post_start(&self.session, service, &id).await {
-            self.session
-                .emit(Event::Warning(format!("{}: {reason}", service.name)));
-        }
-        for (name, known) in &mut self.containers {
-            if *name == service.name {
-                known.clone_from(&id);
-            }
+            self.warn(&service.name, &reason);
         }
         Ok(id)
+    }
+
+    fn warn(&self, service: &str, reason: &str) {
+        self.session
+            .emit(Event::Warning(format!("{service}: {reason}")));
     }
 }
 
