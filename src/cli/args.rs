@@ -106,6 +106,9 @@ pub struct Dev {
     /// Leave the app running in the background
     #[arg(short, long)]
     pub detach: bool,
+    /// Bring files and restarts into the containers through the engine, without envsim's agent in them
+    #[arg(long)]
+    pub no_agent: bool,
     /// Services to run, with what they depend on; all when none is named
     pub services: Vec<String>,
 }

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::{dev_watch, project};
 use crate::app::{App, Mode, Service};
 use crate::dev::run::{self as dev, DevRun};
-use crate::dev::{Ground, scale};
+use crate::dev::{Ground, live, remote, scale};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::labels::RunKind;
@@ -27,8 +27,18 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     keep_only(&mut app, &args.services);
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
-    let ground = dev::ground(&engine).await?;
+    let mut ground = dev::ground(&engine).await?;
+    ground.agent = !args.no_agent;
     project::check_dev(&app, &ground, true)?;
+    if !ground.sees_files {
+        ground.copied = remote::sync_binds(&mut app);
+        if !ground.copied.is_empty() {
+            eprintln!(
+                "note: the engine does not see this machine's files, so {} bind mounts are volumes that envsim keeps in step",
+                ground.copied.len()
+            );
+        }
+    }
     let app = scale::expand(app);
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
@@ -83,7 +93,7 @@ fn keep_only(app: &mut App, named: &[String]) {
 
 async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Result<(), Failure> {
     let images = images(session, app).await?;
-    let mut run = DevRun::create(session, app, &images, ground, !detach).await?;
+    let run = DevRun::create(session, app, &images, ground, !detach).await?;
     if let Err(error) = run.start().await {
         run.stop().await;
         return Err(error.into());
@@ -95,10 +105,12 @@ async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Res
         ));
         return Ok(());
     }
-    let watching = dev_watch::watch(session, app, &mut run).await;
+    let ruled = dev_watch::ruled(app)?;
+    let over = all_ended(session, &run);
+    let watching = live::run(session, app, &run, &images, ruled, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
-    watching
+    watching.map_err(Failure::from)
 }
 
 async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {

@@ -38,6 +38,48 @@ pub async fn sync(
     session.engine.put_archive(container, "/", source).await
 }
 
+/// Copies files and whole directories into a container, which may not have started yet.
+///
+/// # Errors
+/// The engine refused, or a file cannot be read.
+pub async fn put_trees(
+    session: &Session,
+    container: &str,
+    items: Vec<Item>,
+    owner: (u32, u32),
+) -> Result<(), EngineError> {
+    let source = TarSource::produce(move |out| {
+        let mut all = Vec::new();
+        for item in items {
+            tree(item, &mut all);
+        }
+        write(&all, owner, out)
+    });
+    session.engine.put_archive(container, "/", source).await
+}
+
+/// The item and all below it. What cannot be listed is left out, as a mount would show it without its content.
+fn tree(item: Item, all: &mut Vec<Item>) {
+    let inner = match item.source.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::read_dir(&item.source).ok(),
+        _ => None,
+    };
+    let target = item.target.clone();
+    all.push(item);
+    for entry in inner.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let inner = Item {
+            source: entry.path(),
+            target: format!(
+                "{}/{}",
+                target.trim_end_matches('/'),
+                name.to_string_lossy()
+            ),
+        };
+        tree(inner, all);
+    }
+}
+
 async fn remove(session: &Session, container: &str, gone: &[Item]) -> Result<(), EngineError> {
     let mut command = vec!["rm".to_owned(), "-rf".to_owned(), "--".to_owned()];
     command.extend(gone.iter().map(|item| item.target.clone()));

@@ -7,7 +7,9 @@ pub mod check;
 pub mod document;
 pub mod files;
 pub mod link;
+pub mod live;
 pub mod network;
+pub mod owner;
 pub mod plan;
 pub mod remote;
 pub mod run;
@@ -29,4 +31,8 @@ pub struct Ground {
     pub moved: Vec<String>,
     /// Whether containers get envsim's agent.
     pub agent: bool,
+    /// Whether the engine sees this machine's files.
+    pub sees_files: bool,
+    /// What has to be in containers before they start, where it does not.
+    pub copied: Vec<remote::Copied>,
 }

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use indexmap::IndexMap;
 
 use super::agent::{self, Without};
-use super::{Ground, files, network, plan, settings};
+use super::{Ground, archive, files, network, owner, plan, remote, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, Engine, EngineError};
 use crate::event::Event;
@@ -36,10 +36,18 @@ pub async fn ground(engine: &Engine) -> Result<Ground, RunError> {
     Ok(Ground {
         api: engine.api(),
         gpus: info.runtimes.iter().any(|name| name.contains("nvidia")),
-        runtimes: info.runtimes,
+        runtimes: info.runtimes.clone(),
         moved: Vec::new(),
         agent: false,
+        sees_files: remote::sees_files(&engine.found().address, &info, kernel().as_deref()),
+        copied: Vec::new(),
     })
+}
+
+/// The release of this machine's kernel; none where it is not Linux.
+fn kernel() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim().to_owned())
 }
 
 impl<'a> DevRun<'a> {
@@ -152,9 +160,11 @@ impl<'a> DevRun<'a> {
         found.map(|(_, id)| id.clone())
     }
 
-    /// What the run stands on.
-    pub fn ground(&self) -> &Ground {
-        &self.ground
+    /// Whether the containers of `service` were made with the agent.
+    pub fn has_agent(&self, service: &str) -> bool {
+        let own = self.app.services.get(service);
+        let refused = own.and_then(|service| service.dev.agent.as_ref());
+        self.ground.agent && refused.is_none_or(|agent| agent.value)
     }
 
     fn known(&self) -> MutexGuard<'_, Vec<(String, String)>> {
@@ -305,6 +315,11 @@ impl<'a> DevRun<'a> {
                     Err(error)
                 }
             }
+        };
+        let made = async {
+            let id = made.await?;
+            put_copies(&self.session, service, image, &self.ground, &id).await?;
+            Ok::<_, RunError>(id)
         };
         let id = match made.await {
             Ok(id) => id,
@@ -546,7 +561,35 @@ async fn make(
             other => other.into(),
         })?;
     put_files(session, service, &id).await?;
+    put_copies(session, service, image, ground, &id).await?;
     Ok((service.name.clone(), id))
+}
+
+/// Copies what bind mounts would show where the engine does not see this machine's files.
+async fn put_copies(
+    session: &Session,
+    service: &Service,
+    image: &Image,
+    ground: &Ground,
+    id: &str,
+) -> Result<(), RunError> {
+    let own = |copied: &&remote::Copied| copied.service == service.name;
+    let copies: Vec<archive::Item> = ground
+        .copied
+        .iter()
+        .filter(own)
+        .map(|copied| archive::Item {
+            source: copied.source.clone(),
+            target: copied.target.clone(),
+        })
+        .collect();
+    if copies.is_empty() {
+        return Ok(());
+    }
+    let user = service.user.as_ref().or(image.info.config.user.as_ref());
+    let user = user.cloned().unwrap_or_default();
+    let owner = owner::ids(&session.engine, id, &user).await;
+    Ok(archive::put_trees(session, id, copies, owner).await?)
 }
 
 /// Named volumes with labels and driver; external ones must be there.

@@ -8,11 +8,33 @@ use crate::dev::watch::mirror::{Step, What};
 use crate::event::Changed;
 use crate::wire::frame::{At, Request};
 
+/// Where the files of a rule go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the root in the container.
+    pub root: u16,
+    /// The name below it, of a rule that is about one file; empty for a directory.
+    pub prefix: Vec<u8>,
+}
+
+impl Place {
+    /// The steps, each with its place.
+    pub fn steps(&self, steps: Vec<Step>) -> impl Iterator<Item = RootStep> {
+        steps.into_iter().map(|step| RootStep {
+            root: self.root,
+            prefix: self.prefix.clone(),
+            step,
+        })
+    }
+}
+
 /// A step and the root it is below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootStep {
     /// Number of the root in the container.
     pub root: u16,
+    /// See [`Place::prefix`].
+    pub prefix: Vec<u8>,
     /// What to bring.
     pub step: Step,
 }
@@ -31,7 +53,10 @@ impl RootStep {
     pub fn at(&self) -> At {
         At {
             root: self.root,
-            path: self.step.below.clone(),
+            path: match self.step.below.is_empty() {
+                true => self.prefix.clone(),
+                false => self.step.below.clone(),
+            },
         }
     }
 

@@ -1,32 +1,32 @@
 //! Keeps the container of one service up to date: sends files, restarts its process, opens the stream to the
 //! agent again when it ended, and goes through the engine where there is no agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::arrival::{Arrival, Targets};
+use super::compare::differing;
+use super::restart::Act;
 use super::work::{RootStep, Sending, Work};
-use crate::app::{Service, signal};
-use crate::dev::archive::{self, Item};
-use crate::dev::link::{Answer, Coming, Link, LinkError};
-use crate::dev::watch::mirror::What;
+use crate::app::Service;
 use crate::dev::agent;
+use crate::dev::archive::{self, Item};
+use crate::dev::link::{Answer, Coming, Link};
+use crate::dev::owner;
+use crate::dev::watch::mirror::What;
 use crate::event::{Action, Changed, Event};
-use crate::run::{Session, hooks};
-use crate::wire::frame::{At, EntryKind, Request};
-use crate::wire::hash::ContentHash;
+use crate::run::Session;
+use crate::wire::frame::{At, Request};
 
 /// Between two tries to reach the agent; it grows.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// Tries before files go through the engine.
 const TRIES: u32 = 3;
-/// Linux's numbers of "not allowed", "no rights" and "read-only", where the engine may still succeed.
-const REFUSED: [i32; 3] = [1, 13, 30];
-/// SIGTERM: what stops a process when nothing else is said.
-const TERM: i32 = 15;
 
 /// A directory of the container that rules bring files to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,15 @@ pub struct Root {
     pub number: u16,
 }
 
+/// What the image says, for what the file leaves open.
+#[derive(Clone, Debug, Default)]
+pub struct OfImage {
+    /// `STOPSIGNAL`.
+    pub stop_signal: Option<String>,
+    /// `USER`.
+    pub user: Option<String>,
+}
+
 /// What a service is told.
 #[derive(Debug)]
 pub enum Order {
@@ -44,8 +53,9 @@ pub enum Order {
     Work(Work),
     /// Its container started: the same again, or a new one.
     Started(String),
-    /// Bring what differs of all this, the whole of what the container should have.
-    Reconcile(Vec<RootStep>),
+    /// Bring what differs of all this, the whole of what the container should have; where something differs below
+    /// one of the roots, restart the service.
+    Reconcile(Vec<RootStep>, HashSet<u16>),
 }
 
 /// What a service tells.
@@ -64,9 +74,10 @@ pub enum Word {
 pub struct Keeper {
     session: Session,
     service: Service,
-    roots: Vec<Root>,
-    /// The image's stop signal.
-    stop_signal: Option<String>,
+    targets: Arc<Targets>,
+    image: OfImage,
+    /// Whom files belong to that go through the engine.
+    engine_owner: (u32, u32),
     words: mpsc::UnboundedSender<Word>,
     container: Option<String>,
     link: Option<Link>,
@@ -81,8 +92,9 @@ impl Keeper {
     pub fn spawn(
         session: &Session,
         service: &Service,
+        directory: PathBuf,
         roots: Vec<Root>,
-        stop_signal: Option<String>,
+        image: OfImage,
         agent: bool,
         words: mpsc::UnboundedSender<Word>,
     ) -> mpsc::UnboundedSender<Order> {
@@ -90,8 +102,9 @@ impl Keeper {
         let keeper = Self {
             session: session.clone(),
             service: service.clone(),
-            roots,
-            stop_signal,
+            targets: Arc::new(Targets { directory, roots }),
+            image,
+            engine_owner: (0, 0),
             words,
             container: None,
             link: None,
@@ -119,7 +132,14 @@ impl Keeper {
                 order = orders.recv() => match order {
                     None => return,
                     Some(Order::Started(id)) => self.started(id).await,
-                    Some(Order::Reconcile(steps)) => self.reconcile(steps).await,
+                    Some(Order::Reconcile(steps, restart)) => {
+                        if let Some(work) = self.reconcile(steps, &restart).await
+                            && !restarting
+                        {
+                            restarting = true;
+                            self.act(work, restarted.clone());
+                        }
+                    }
                     Some(Order::Work(mut work)) => {
                         let (syncing, coming) = self.send(&work.steps, work.seen).await;
                         if !work.restart && work.run.is_empty() {
@@ -160,6 +180,10 @@ impl Keeper {
 
     /// The container `id` runs now.
     async fn started(&mut self, id: String) {
+        let same = self.container.as_ref() == Some(&id);
+        if same && self.link.as_ref().is_some_and(|link| !link.is_over()) {
+            return;
+        }
         self.container = Some(id);
         self.link = None;
         self.connect().await;
@@ -175,7 +199,8 @@ impl Keeper {
         let Some(id) = self.container.clone() else {
             return;
         };
-        if !self.agent || self.roots.is_empty() && self.service.watch.is_empty() {
+        if !self.agent {
+            self.learn_owner(&id).await;
             self.tell(Word::Open {
                 service: self.service.name.clone(),
             });
@@ -208,6 +233,7 @@ impl Keeper {
             wait = (wait * 2).min(LONGEST_RETRY);
         };
         self.agent = false;
+        self.learn_owner(&id).await;
         self.warn(&format!(
             "the agent cannot be reached, so files and restarts go through the engine, which takes longer: {error}"
         ));
@@ -216,9 +242,15 @@ impl Keeper {
         });
     }
 
+    async fn learn_owner(&mut self, id: &str) {
+        let user = self.service.user.as_ref().or(self.image.user.as_ref());
+        let user = user.cloned().unwrap_or_default();
+        self.engine_owner = owner::ids(&self.session.engine, id, &user).await;
+    }
+
     async fn opened(&mut self, link: Link) {
         let mut coming = Vec::new();
-        for root in &self.roots {
+        for root in &self.targets.roots {
             let owner = self.service.dev.owner.as_ref().map(|owner| owner.value);
             coming.push(link.ask(Request::Root {
                 number: root.number,
@@ -280,15 +312,17 @@ impl Keeper {
         steps: Vec<RootStep>,
         coming: Vec<Coming>,
     ) -> (Vec<Changed>, Vec<RootStep>) {
+        self.arrival().of(steps, coming).await
+    }
+
+    fn arrival(&self) -> Arrival {
         Arrival {
             session: self.session.clone(),
             service: self.service.name.clone(),
             container: self.container.clone(),
-            roots: self.roots.clone(),
+            targets: self.targets.clone(),
             owner: self.owner(),
         }
-        .of(steps, coming)
-        .await
     }
 
     fn owner(&self) -> (u32, u32) {
@@ -297,7 +331,7 @@ impl Keeper {
             let peer = link.peer();
             (peer.user, peer.group)
         });
-        written.or(peer).unwrap_or_default()
+        written.or(peer).unwrap_or(self.engine_owner)
     }
 
     /// Steps that were on their way when the stream ended.
@@ -322,13 +356,7 @@ impl Keeper {
             self.missed(steps);
             return;
         }
-        let arrival = Arrival {
-            session: self.session.clone(),
-            service: self.service.name.clone(),
-            container: self.container.clone(),
-            roots: self.roots.clone(),
-            owner: self.owner(),
-        };
+        let arrival = self.arrival();
         let (session, service, words) = (
             self.session.clone(),
             self.service.name.clone(),
@@ -360,7 +388,7 @@ impl Keeper {
             service: self.service.clone(),
             container: self.container.clone(),
             link: self.link.clone(),
-            stop_signal: self.stop_signal.clone(),
+            stop_signal: self.image.stop_signal.clone(),
         };
         tokio::spawn(async move {
             act.work(work).await;
@@ -373,7 +401,7 @@ impl Keeper {
         let started = Instant::now();
         let items: Vec<Item> = steps
             .iter()
-            .filter_map(|step| item(&self.roots, step))
+            .filter_map(|step| self.targets.item(step))
             .collect();
         match archive::sync(&self.session, id, &items, self.owner()).await {
             Ok(()) => {}
@@ -384,7 +412,7 @@ impl Keeper {
         }
         let paths: Vec<Changed> = steps
             .iter()
-            .map(|step| changed(&self.roots, step, None))
+            .map(|step| self.targets.changed(step, None))
             .collect();
         if !paths.is_empty() {
             self.session.emit(Event::Synced {
@@ -397,20 +425,26 @@ impl Keeper {
     }
 
     /// Compares the container with `all` by hash and brings what differs.
-    async fn reconcile(&mut self, all: Vec<RootStep>) {
-        let Some(link) = self.link.clone() else {
-            return;
-        };
+    ///
+    /// Returns the restart that this asks for.
+    async fn reconcile(&mut self, all: Vec<RootStep>, restart: &HashSet<u16>) -> Option<Work> {
+        let link = self.link.clone()?;
         let started = Instant::now();
-        let Ok(differing) = differing(&link, all).await else {
-            return;
-        };
+        // When the stream ends it is opened again, and all is compared again.
+        let differing = differing(&link, all).await.ok()?;
         if differing.is_empty() {
-            return;
+            return None;
         }
+        let restarts = differing.iter().any(|step| restart.contains(&step.root));
         let (syncing, coming) = self.send(&differing, 0).await;
         let (paths, missed) = self.arrived(syncing, coming).await;
         self.missed(missed);
+        if restarts {
+            let mut work = Work::new(started, 0);
+            work.paths = paths;
+            work.restart = true;
+            return Some(work);
+        }
         if !paths.is_empty() {
             self.session.emit(Event::Synced {
                 service: self.service.name.clone(),
@@ -419,270 +453,6 @@ impl Keeper {
                 took: started.elapsed(),
             });
         }
-    }
-}
-
-/// The steps of `all` that the container does not have as they are on the host.
-pub async fn differing(link: &Link, all: Vec<RootStep>) -> Result<Vec<RootStep>, LinkError> {
-    let asked: Vec<(RootStep, Coming)> = all
-        .into_iter()
-        .filter(|step| !matches!(step.step.what, What::Gone { .. }))
-        .map(|step| {
-            let coming = link.ask(Request::Tree {
-                at: step.at(),
-                skip: vec![Vec::new()],
-                hash: true,
-            });
-            (step, coming)
-        })
-        .collect();
-    let mut differing = Vec::new();
-    for (step, coming) in asked {
-        let answer = coming.get().await?;
-        let found = answer.entries.first();
-        let same = match (&step.step.what, found.map(|entry| &entry.kind)) {
-            (What::File { size, .. }, Some(EntryKind::File { size: there, hash })) => {
-                size == there && *hash == hash_of(&step.step.source)
-            }
-            (What::Directory { .. }, Some(EntryKind::Directory)) => true,
-            (What::Link { to }, Some(EntryKind::Link { to: there })) => to == there,
-            _ => false,
-        };
-        let mode = match &step.step.what {
-            What::File { mode, .. } | What::Directory { mode } => Some(*mode),
-            _ => None,
-        };
-        let same_mode = mode.is_none_or(|mode| found.is_some_and(|entry| entry.mode == mode));
-        if !(same && same_mode) {
-            differing.push(step);
-        }
-    }
-    Ok(differing)
-}
-
-/// The hash of a file; none when it cannot be read.
-pub fn hash_of(path: &PathBuf) -> Option<[u8; 16]> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let mut hash = ContentHash::default();
-    let mut bytes = vec![0; 128 * 1024];
-    loop {
-        match std::io::Read::read(&mut file, &mut bytes).ok()? {
-            0 => return Some(hash.finish()),
-            count => hash.update(&bytes[..count]),
-        }
-    }
-}
-
-/// Waits for answers without its keeper.
-struct Arrival {
-    session: Session,
-    service: String,
-    container: Option<String>,
-    roots: Vec<Root>,
-    owner: (u32, u32),
-}
-
-impl Arrival {
-    async fn of(
-        &self,
-        steps: Vec<RootStep>,
-        coming: Vec<Coming>,
-    ) -> (Vec<Changed>, Vec<RootStep>) {
-        let mut arrived = Vec::new();
-        let mut missed = Vec::new();
-        let mut refused = Vec::new();
-        let mut why = None;
-        let unsent = steps[coming.len()..].to_vec();
-        for (step, coming) in steps.into_iter().zip(coming) {
-            match coming.get().await {
-                Err(_) => missed.push(step),
-                Ok(answer) if answer.vanished => {}
-                Ok(Answer {
-                    failed: Some(failed),
-                    ..
-                }) => {
-                    if REFUSED.contains(&failed.errno) {
-                        refused.push(step);
-                    } else {
-                        missed.push(step);
-                    }
-                    why.get_or_insert(failed.what);
-                }
-                Ok(answer) => {
-                    // A directory is told by its files, one that stays with content not at all.
-                    let told = !answer.kept && !matches!(step.step.what, What::Directory { .. });
-                    if told {
-                        arrived.push(changed(&self.roots, &step, Some(answer.bytes)));
-                    }
-                }
-            }
-        }
-        missed.extend(unsent);
-        if !refused.is_empty() {
-            let items: Vec<Item> = refused
-                .iter()
-                .filter_map(|step| item(&self.roots, step))
-                .collect();
-            let id = self.container.as_deref().unwrap_or_default();
-            match archive::sync(&self.session, id, &items, self.owner).await {
-                Ok(()) => {
-                    why = None;
-                    let through = refused.iter().map(|step| changed(&self.roots, step, None));
-                    arrived.extend(through);
-                }
-                Err(error) => {
-                    why = Some(format!(
-                        "{}; through the engine: {error}",
-                        why.unwrap_or_default()
-                    ));
-                    missed.extend(refused);
-                }
-            }
-        }
-        if let Some(why) = why {
-            self.session.emit(Event::Warning(format!(
-                "{}: not everything was synced: {why}",
-                self.service
-            )));
-        }
-        (arrived, missed)
-    }
-}
-
-fn target(roots: &[Root], step: &RootStep) -> Option<String> {
-    let root = roots.iter().find(|root| root.number == step.root)?;
-    let below = String::from_utf8_lossy(&step.step.below);
-    Some(match below.is_empty() {
-        true => root.path.clone(),
-        false => format!("{}/{below}", root.path.trim_end_matches('/')),
-    })
-}
-
-fn changed(roots: &[Root], step: &RootStep, bytes: Option<u64>) -> Changed {
-    Changed {
-        path: step.step.source.to_string_lossy().into_owned(),
-        target: target(roots, step),
-        bytes: bytes.filter(|_| matches!(step.step.what, What::File { .. })),
-        gone: matches!(step.step.what, What::Gone { .. }),
-    }
-}
-
-fn item(roots: &[Root], step: &RootStep) -> Option<Item> {
-    Some(Item {
-        source: step.step.source.clone(),
-        target: target(roots, step)?,
-    })
-}
-
-/// Restarts without its keeper.
-struct Act {
-    session: Session,
-    service: Service,
-    container: Option<String>,
-    link: Option<Link>,
-    stop_signal: Option<String>,
-}
-
-impl Act {
-    async fn work(self, work: Work) {
-        let Some(id) = self.container.clone() else {
-            return;
-        };
-        let mut ran = false;
-        for command in &work.run {
-            match hooks::one(&self.session.engine, command, &id, "sync+exec").await {
-                Ok(()) => ran = true,
-                Err(reason) => {
-                    self.warn(&reason);
-                    break;
-                }
-            }
-        }
-        let action = match work.restart {
-            true => {
-                let synced = work.paths.iter().any(|path| path.target.is_some());
-                match self.restart(&id, synced).await {
-                    Some(action) => action,
-                    None => return,
-                }
-            }
-            false if ran => Action::SyncedAndRan,
-            false => Action::Synced,
-        };
-        self.session.emit(Event::Synced {
-            service: self.service.name.clone(),
-            action,
-            paths: work.paths,
-            took: work.since.elapsed(),
-        });
-    }
-
-    fn warn(&self, text: &str) {
-        self.session
-            .emit(Event::Warning(format!("{}: {text}", self.service.name)));
-    }
-
-    async fn restart(&self, id: &str, synced: bool) -> Option<Action> {
-        if let Some(wanted) = &self.service.dev.signal {
-            return self.signal(id, &wanted.value, synced).await;
-        }
-        if let Err(reason) = hooks::pre_stop(&self.session, &self.service, id).await {
-            self.warn(&reason);
-        }
-        let killed = match self.through_the_agent().await {
-            Some(killed) => killed,
-            None => {
-                let grace = self.service.stop_grace_period;
-                let seconds = grace.map_or(10, |period| period.as_secs() as u32);
-                if let Err(error) = self.session.engine.restart(id, seconds).await {
-                    self.warn(&format!("not restarted: {error}"));
-                    return None;
-                }
-                false
-            }
-        };
-        if let Err(reason) = hooks::post_start(&self.session, &self.service, id).await {
-            self.warn(&reason);
-        }
-        Some(Action::Restarted {
-            synced,
-            signal: None,
-            killed,
-        })
-    }
-
-    /// Whether the process had to be killed; none when the agent cannot restart it.
-    async fn through_the_agent(&self) -> Option<bool> {
-        let link = self.link.as_ref().filter(|link| link.peer().service != 0)?;
-        let written = self.service.stop_signal.as_deref();
-        let name = written.or(self.stop_signal.as_deref());
-        let grace = self.service.stop_grace_period;
-        let grace = grace.unwrap_or(crate::run::stop::DOCKER_STOP_TIMEOUT);
-        let asked = link.ask(Request::Restart {
-            signal: name.and_then(signal::number).unwrap_or(TERM),
-            grace: u32::try_from(grace.as_millis()).unwrap_or(u32::MAX),
-        });
-        let restarted = asked.get().await.ok()?.restarted?;
-        Some(restarted.killed)
-    }
-
-    async fn signal(&self, id: &str, name: &str, synced: bool) -> Option<Action> {
-        let number = signal::number(name)?;
-        let through = match self.link.as_ref().filter(|link| link.peer().service != 0) {
-            Some(link) => {
-                let asked = link.ask(Request::Signal { signal: number }).get().await;
-                asked.is_ok_and(|answer| answer.failed.is_none())
-            }
-            None => false,
-        };
-        if !through && let Err(error) = self.session.engine.kill(id, &number.to_string()).await {
-            self.warn(&format!("{name} was not sent: {error}"));
-            return None;
-        }
-        Some(Action::Restarted {
-            synced,
-            signal: Some(name.to_owned()),
-            killed: false,
-        })
+        None
     }
 }
