@@ -37,12 +37,7 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
         }
         return Ok(());
     }
-    let mut source = Source::new(all).map_err(|error| {
-        Failure::usage(
-            error.to_string(),
-            "watching needs the paths of `develop.watch` to be there",
-        )
-    })?;
+    let mut source = Source::new(all);
     for watched in &watched {
         for matcher in watched
             .matchers
@@ -74,12 +69,14 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
             biased;
             () = session.cancel.wait() => return Ok(()),
             () = quiet => {
-                if let Some(changes) = batch.take() {
+                if let Some(changes) = batch.take(Instant::now()) {
                     act(session, app, run, &watched, &changes).await?;
                 }
             }
             change = source.next() => match change {
-                Some(Change::Path(path)) => batch.add(path, Instant::now()),
+                Some(Change::Closed(path)) => batch.closed(path, Instant::now()),
+                Some(Change::Touched(path)) => batch.touched(path, Instant::now()),
+                Some(Change::Note(note)) => session.emit(Event::Warning(note)),
                 Some(Change::Lost) => batch.lost(Instant::now()),
                 None => return Ok(()),
             },
@@ -141,7 +138,7 @@ async fn act(
     let mut asked: BTreeMap<usize, Asked> = BTreeMap::new();
     for (index, watched) in watched.iter().enumerate() {
         for matcher in &watched.matchers {
-            let mut paths: Vec<_> = changes.paths.iter().cloned().collect();
+            let mut paths: Vec<_> = changes.paths.keys().cloned().collect();
             if changes.rescan {
                 paths.extend(items_below(matcher).into_iter().map(|item| item.source));
             }
