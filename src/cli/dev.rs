@@ -32,12 +32,6 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     project::check_dev(&app, &ground, true)?;
     if !ground.sees_files {
         ground.copied = remote::sync_binds(&mut app);
-        if !ground.copied.is_empty() {
-            eprintln!(
-                "note: the engine does not see this machine's files, so {} bind mounts are volumes that envsim keeps in step",
-                ground.copied.len()
-            );
-        }
     }
     let app = scale::expand(app);
     let cancel =
@@ -49,6 +43,13 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     });
     let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
     cleanup::leftovers(&session, &app, "envsim dev").await?;
+    if !ground.copied.is_empty() {
+        session.emit(Event::Note(format!(
+            "the engine at {} does not see this machine's files, so what would be bind mounts are volumes that envsim keeps in step: {}",
+            engine.found().address,
+            listed(&ground.copied)
+        )));
+    }
     let result = work(&session, &app, ground, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {
@@ -66,6 +67,12 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         Err(Failure::Run(RunError::Interrupted)) => Ok(Exit::Clean),
         Err(failure) => Err(failure.with_lines(&app.directory)),
     }
+}
+
+/// Bind mounts, for a sentence.
+fn listed(copied: &[remote::Copied]) -> String {
+    let one = |copied: &remote::Copied| format!("`{}` of `{}`", copied.target, copied.service);
+    copied.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The named services and all they depend on; every service when none is named.

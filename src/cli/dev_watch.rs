@@ -6,17 +6,13 @@ use crate::build::context;
 use crate::dev::live::Ruled;
 use crate::dev::watch::rule::Matcher;
 
-/// The services that have rules.
+/// The services with their rules.
 ///
 /// # Errors
 /// An ignore file or a pattern that is not valid.
 pub fn ruled(app: &App) -> Result<Vec<Ruled<'_>>, Failure> {
     let mut all = Vec::new();
-    for service in app
-        .services
-        .values()
-        .filter(|service| !service.watch.is_empty())
-    {
+    for service in app.services.values() {
         let context = match &service.build {
             None => None,
             Some(build) => {

@@ -96,11 +96,14 @@ pub async fn run(
     for one in ruled {
         live.keep(run, images, one, &tell);
     }
-    let names: Vec<&str> = live.kept.iter().map(|kept| &*kept.service.name).collect();
-    session.emit(Event::Note(format!(
-        "watching the files of {}",
-        names.join(", ")
-    )));
+    let ruled = live.kept.iter().filter(|kept| !kept.rules.is_empty());
+    let names: Vec<&str> = ruled.map(|kept| &*kept.service.name).collect();
+    if !names.is_empty() {
+        session.emit(Event::Note(format!(
+            "watching the files of {}",
+            names.join(", ")
+        )));
+    }
     let mut states = run.watch();
     live.started(run, &states.borrow_and_update().clone());
     let mut batch = Batch::default();
