@@ -10,6 +10,7 @@ use crate::dev::link::{Answer, Coming};
 use crate::dev::watch::mirror::What;
 use crate::event::{Changed, Event};
 use crate::run::Session;
+use crate::wire::frame::At;
 
 /// Linux's numbers of "not allowed", "no rights" and "read-only", where the engine may still succeed.
 const REFUSED: [i32; 3] = [1, 13, 30];
@@ -25,14 +26,14 @@ pub struct Targets {
 
 impl Targets {
     /// Absolute path in the container.
-    fn target(&self, step: &RootStep) -> Option<String> {
-        let root = self.roots.iter().find(|root| root.number == step.root)?;
-        let at = step.at();
+    pub fn in_container(&self, at: &At) -> String {
+        let root = self.roots.iter().find(|root| root.number == at.root);
+        let root = root.map_or("", |root| &root.path);
         let below = String::from_utf8_lossy(&at.path);
-        Some(match below.is_empty() {
-            true => root.path.clone(),
-            false => format!("{}/{below}", root.path.trim_end_matches('/')),
-        })
+        match below.is_empty() {
+            true => root.to_owned(),
+            false => format!("{}/{below}", root.trim_end_matches('/')),
+        }
     }
 
     /// The step as the user is told of it.
@@ -41,18 +42,18 @@ impl Targets {
         let shown = source.strip_prefix(&self.directory).unwrap_or(source);
         Changed {
             path: shown.to_string_lossy().into_owned(),
-            target: self.target(step),
+            target: Some(self.in_container(&step.at())),
             bytes: bytes.filter(|_| matches!(step.step.what, What::File { .. })),
             gone: matches!(step.step.what, What::Gone { .. }),
         }
     }
 
     /// The step for the engine.
-    pub fn item(&self, step: &RootStep) -> Option<Item> {
-        Some(Item {
+    pub fn item(&self, step: &RootStep) -> Item {
+        Item {
             source: step.step.source.clone(),
-            target: self.target(step)?,
-        })
+            target: self.in_container(&step.at()),
+        }
     }
 }
 
@@ -103,10 +104,7 @@ impl Arrival {
         }
         missed.extend(unsent);
         if !refused.is_empty() {
-            let items: Vec<Item> = refused
-                .iter()
-                .filter_map(|step| self.targets.item(step))
-                .collect();
+            let items: Vec<Item> = refused.iter().map(|step| self.targets.item(step)).collect();
             let id = self.container.as_deref().unwrap_or_default();
             match archive::sync(&self.session, id, &items, self.owner).await {
                 Ok(()) => {

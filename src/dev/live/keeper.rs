@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::arrival::{Arrival, Targets};
-use super::compare::differing;
+use super::compare::compare;
 use super::restart::Act;
 use super::work::{RootStep, Sending, Work};
 use crate::app::Service;
 use crate::dev::agent;
 use crate::dev::archive::{self, Item};
-use crate::dev::link::{Answer, Coming, Link};
+use crate::dev::link::{Coming, Failure, Link, LinkError};
 use crate::dev::owner;
 use crate::dev::watch::mirror::What;
 use crate::event::{Action, Changed, Event};
@@ -249,25 +249,13 @@ impl Keeper {
     }
 
     async fn opened(&mut self, link: Link) {
-        let mut coming = Vec::new();
-        for root in &self.targets.roots {
-            let owner = self.service.dev.owner.as_ref().map(|owner| owner.value);
-            coming.push(link.ask(Request::Root {
-                number: root.number,
-                path: root.path.clone().into_bytes(),
-                owner,
-            }));
-        }
-        for answer in coming {
-            match answer.get().await {
-                Ok(Answer {
-                    failed: Some(failed),
-                    ..
-                }) => self.warn(&failed.what),
-                Ok(_) => {}
-                // The end of the stream is seen by itself.
-                Err(_) => break,
-            }
+        let owner = self.service.dev.owner.as_ref().map(|owner| owner.value);
+        // The end of the stream is seen by itself.
+        for failed in declare(&link, &self.targets.roots, owner)
+            .await
+            .unwrap_or_default()
+        {
+            self.warn(&failed.what);
         }
         // Removals that may not have arrived; what is there again is no removal any more.
         let open: Vec<RootStep> = std::mem::take(&mut self.removals).into_values().collect();
@@ -399,10 +387,7 @@ impl Keeper {
     async fn through_the_engine(&self, steps: &[RootStep]) {
         let Some(id) = &self.container else { return };
         let started = Instant::now();
-        let items: Vec<Item> = steps
-            .iter()
-            .filter_map(|step| self.targets.item(step))
-            .collect();
+        let items: Vec<Item> = steps.iter().map(|step| self.targets.item(step)).collect();
         match archive::sync(&self.session, id, &items, self.owner()).await {
             Ok(()) => {}
             Err(error) => {
@@ -431,7 +416,8 @@ impl Keeper {
         let link = self.link.clone()?;
         let started = Instant::now();
         // When the stream ends it is opened again, and all is compared again.
-        let differing = differing(&link, all).await.ok()?;
+        let found = compare(&link, all).await.ok()?;
+        let differing: Vec<RootStep> = found.steps.into_iter().map(|(step, _)| step).collect();
         if differing.is_empty() {
             return None;
         }
@@ -455,4 +441,30 @@ impl Keeper {
         }
         None
     }
+}
+
+/// Declares the roots, and returns what failed.
+///
+/// # Errors
+/// The stream ended.
+pub async fn declare(
+    link: &Link,
+    roots: &[Root],
+    owner: Option<(u32, u32)>,
+) -> Result<Vec<Failure>, LinkError> {
+    let asked: Vec<Coming> = roots
+        .iter()
+        .map(|root| {
+            link.ask(Request::Root {
+                number: root.number,
+                path: root.path.clone().into_bytes(),
+                owner,
+            })
+        })
+        .collect();
+    let mut failed = Vec::new();
+    for coming in asked {
+        failed.extend(coming.get().await?.failed);
+    }
+    Ok(failed)
 }

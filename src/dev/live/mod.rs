@@ -3,7 +3,7 @@
 //! [`crate::dev::watch`] says what changed, [`work`] what that asks of a service, and one [`keeper::Keeper`] for each
 //! service does it. Nothing here waits for one service while another one could go on.
 
-mod arrival;
+pub mod arrival;
 pub mod compare;
 pub mod keeper;
 mod restart;
@@ -405,8 +405,24 @@ impl<'a> Kept<'a> {
     }
 }
 
+/// Everything that the container of a service should have of its rules, and the roots it is below.
+pub fn expected(matchers: &[Matcher]) -> (Vec<Root>, Vec<RootStep>) {
+    let mut roots = Vec::new();
+    let mut all = Vec::new();
+    for matcher in matchers {
+        let Some((root, place)) = place(matcher, roots.len()) else {
+            continue;
+        };
+        roots.push(root);
+        let mut mirror = Mirror::new(matcher.clone());
+        mirror.scan();
+        all.extend(place.steps(mirror.all()));
+    }
+    (roots, all)
+}
+
 /// Where a rule brings files; none for one that brings nothing.
-fn place(matcher: &Matcher, number: usize) -> Option<(Root, Place)> {
+pub fn place(matcher: &Matcher, number: usize) -> Option<(Root, Place)> {
     let rule = &matcher.rule;
     let brings = matches!(
         rule.action,
