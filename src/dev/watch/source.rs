@@ -426,3 +426,6 @@ fn refusal(error: &notify::Error) -> Option<Refused> {
         _ => Some(Refused::Other),
     }
 }
+
+#[cfg(test)]
+mod tests;
