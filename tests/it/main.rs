@@ -14,6 +14,8 @@ mod dev_order;
 mod dev_watch;
 mod examples;
 mod fix;
+mod fix_image;
+mod fix_source;
 mod image;
 mod in_images;
 mod init;

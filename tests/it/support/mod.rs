@@ -3,11 +3,13 @@
 mod command;
 mod engine;
 mod project;
+mod registry;
 mod report;
 
 pub use command::{Outcome, Running};
 pub use engine::Eye;
 pub use project::Project;
+pub use registry::Registry;
 pub use report::Report;
 
 use std::io::{Read, Write};
