@@ -22,6 +22,7 @@ mod init;
 mod model;
 mod mounts;
 mod no_engine;
+mod out_of_memory;
 mod probes;
 mod reports;
 mod robust;
