@@ -57,6 +57,15 @@ fn the_readme_has_every_rule_with_its_code() {
     }
 }
 
+#[test]
+fn the_changelog_names_every_rule() {
+    let changelog = read("CHANGELOG.md");
+    for rule in envsim::checks::RULES {
+        let named = format!("{} `{}`", rule.info.code, rule.info.name);
+        assert!(changelog.contains(&named), "{named}");
+    }
+}
+
 /// The pages under `docs/rules` and what each has to hold.
 fn rule_pages() -> Vec<(String, String)> {
     let rules = envsim::checks::RULES.iter().map(|rule| rule.info);
