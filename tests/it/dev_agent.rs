@@ -138,7 +138,7 @@ fn when_the_agents_link_is_killed_the_next_change_arrives_all_the_same() {
     project.file("src/page", "one");
     arrives(&project, "/src/page", "one");
     let kill = "for p in /proc/[0-9]*; do \
-        if tr '\\0' ' ' < $p/cmdline | grep -q 'agent link'; then kill -9 ${p#/proc/}; fi; done";
+        if tr '\\0' ' ' < $p/cmdline | grep -q '[a]gent link'; then kill -9 ${p#/proc/}; fi; done";
     let (code, said) = project
         .eye()
         .exec(&container(&project), &["sh", "-c", kill]);
@@ -221,7 +221,7 @@ int main(void) {
     project.file("src/page", "after");
     running.wait_for("started with after");
     let verified = project.run(&["sync", "--verify"]);
-    verified.exits(0).says(&["equal"]);
+    verified.exits(0).prints("equal");
     assert!(!verified.stdout.contains("/src/old"), "{verified}");
     ends_well(running, &project);
 }
@@ -263,47 +263,15 @@ fn sync_finds_what_somebody_changed_in_the_container_and_repairs_it() {
     let spoil = ["sh", "-c", "echo wrong! > /src/page; echo x > /src/more"];
     project.exec("web", &spoil).exits(0);
     let found = project.run(&["sync", "--dry-run"]);
-    found.exits(1).says(&["/src/page"]);
+    found.exits(1).prints("/src/page");
     let repaired = project.run(&["sync", "--verify"]);
-    repaired.exits(0).says(&[
-        "content: /src/page",
-        "only in the container: /src/more",
-        "equal",
-    ]);
+    repaired
+        .exits(0)
+        .prints("content: /src/page")
+        .prints("only in the container: /src/more")
+        .prints("compared again: equal");
     assert_eq!(content(&project, "/src/page").as_deref(), Some("before"));
     project.run(&["sync", "--dry-run"]).exits(0);
-    ends_well(running, &project);
-}
-
-#[test]
-fn a_build_that_fails_leaves_the_old_container_running() {
-    let Some(project) = Project::with_engine() else {
-        return;
-    };
-    project
-        .file("Dockerfile", "FROM debian:bookworm-slim\nCOPY src /src\n")
-        .file("src/page", "before")
-        .compose(&format!(
-            "services:
-  web:
-    build: .
-    command: [bash, -c, '{COMMAND}']
-    develop:
-      watch:
-        - {{action: rebuild, path: ./Dockerfile}}
-"
-        ));
-    let mut running = started(&project, &["dev"]);
-    let id = container(&project);
-    project.file("Dockerfile", "FROM debian:bookworm-slim\nRUN false\n");
-    running.wait_for("the build failed, the old container goes on");
-    assert_eq!(container(&project), id);
-    project.file(
-        "Dockerfile",
-        "FROM debian:bookworm-slim\nCOPY src /src\nRUN echo repaired > /src/page\n",
-    );
-    running.wait_for("started with repaired");
-    assert_ne!(container(&project), id);
     ends_well(running, &project);
 }
 
