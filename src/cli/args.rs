@@ -111,6 +111,10 @@ pub struct Dev {
     /// Bring files and restarts into the containers through the engine, without envsim's agent in them
     #[arg(long)]
     pub no_agent: bool,
+    /// Bring files back that a container generates below a synced path, such as `package-lock.json` (repeatable; in
+    /// the syntax of `.dockerignore`). What both sides changed is never overwritten
+    #[arg(long, value_name = "PATTERN", conflicts_with = "detach")]
+    pub remote_sync_back: Vec<String>,
     /// Services to run, with what they depend on; all when none is named
     pub services: Vec<String>,
 }

@@ -7,6 +7,7 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::{dev_watch, project};
 use crate::app::{App, Mode, Service};
+use crate::dev::live::back::Wanted;
 use crate::dev::run::{self as dev, DevRun};
 use crate::dev::{Ground, live, remote, scale};
 use crate::engine::Engine;
@@ -25,6 +26,8 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     let mut app = project::app(project, Mode::Dev, true)?;
     project::known_services(&app, &args.services)?;
     keep_only(&mut app, &args.services);
+    let wanted = Wanted::new(&args.remote_sync_back)
+        .map_err(|error| Failure::usage(error.to_string(), "correct the pattern"))?;
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
     let mut ground = dev::ground(&engine).await?;
@@ -50,7 +53,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
             listed(&ground.copied)
         )));
     }
-    let result = work(&session, &app, ground, args.detach).await;
+    let result = work(&session, &app, ground, args.detach, wanted).await;
     let keep = args.detach && result.is_ok();
     if !keep {
         let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;
@@ -98,7 +101,13 @@ fn keep_only(app: &mut App, named: &[String]) {
     app.services.retain(|name, _| wanted.contains(name));
 }
 
-async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Result<(), Failure> {
+async fn work(
+    session: &Session,
+    app: &App,
+    ground: Ground,
+    detach: bool,
+    wanted: Wanted,
+) -> Result<(), Failure> {
     let images = images(session, app).await?;
     let run = DevRun::create(session, app, &images, ground, !detach).await?;
     if let Err(error) = run.start().await {
@@ -114,7 +123,7 @@ async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Res
     }
     let ruled = dev_watch::ruled(app)?;
     let over = all_ended(session, &run);
-    let watching = live::run(session, app, &run, &images, ruled, over).await;
+    let watching = live::run(session, app, &run, &images, ruled, wanted, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
     watching.map_err(Failure::from)

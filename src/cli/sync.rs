@@ -107,7 +107,7 @@ impl Compared<'_> {
             })
         };
         let command = agent::link_command();
-        let link = Link::open(&self.session.engine, self.container, &command).await;
+        let link = Link::open(&self.session.engine, self.container, &command, None).await;
         let link = link.map_err(|error| failed(&error))?;
         let owner = self.one.service.dev.owner.as_ref().map(|owner| owner.value);
         let declared = declare(&link, &self.targets.roots, owner).await;

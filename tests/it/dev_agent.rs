@@ -357,3 +357,29 @@ fn an_engine_that_does_not_see_the_files_gets_them_synced_in_place_of_bind_mount
     running.interrupt();
     running.finish().exits(0);
 }
+
+#[test]
+fn a_generated_file_comes_back_and_one_that_both_changed_is_laid_beside() {
+    let Some(project) = project("COPY src /src", "") else {
+        return;
+    };
+    project.file("src/lock", "1");
+    let mut running = started(&project, &["dev", "--remote-sync-back", "src/lock"]);
+    let write = |content: &str| {
+        let command = format!("echo {content} > /src/lock; echo {content} > /src/other");
+        project.exec("web", &["sh", "-c", &command]).exits(0);
+    };
+    // The watch in the container begins when the stream is open.
+    until("the file to come back", || {
+        write("generated");
+        let there = std::fs::read_to_string(project.path("src/lock"));
+        there.is_ok_and(|there| there == "generated\n").then_some(())
+    });
+    running.wait_for("`src/lock` came back from the container");
+    assert!(!project.path("src/other").exists());
+    // Ignored by nobody, changed by both: the host's change is not told before the container's.
+    let arrived = || project.exec("web", &["cat", "/src/lock"]).stdout == "mine";
+    project.file("src/lock", "mine");
+    until("the host's change", || arrived().then_some(()));
+    ends_well(running, &project);
+}

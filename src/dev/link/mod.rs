@@ -105,9 +105,16 @@ impl Coming {
 impl Link {
     /// Starts `command`, the agent's link, in the container `id` as root and waits for its greeting.
     ///
+    /// What changes in the container below roots that are watched is told to `changed`.
+    ///
     /// # Errors
     /// The container does not run, or has no agent of this build.
-    pub async fn open(engine: &Engine, id: &str, command: &[String]) -> Result<Self, LinkError> {
+    pub async fn open(
+        engine: &Engine,
+        id: &str,
+        command: &[String],
+        changed: Option<mpsc::UnboundedSender<At>>,
+    ) -> Result<Self, LinkError> {
         let spec = ExecSpec {
             command: command.to_vec(),
             user: Some("0".to_owned()),
@@ -119,7 +126,7 @@ impl Link {
         let (tell_end, mut ended) = watch::channel(None);
         let answers = Answers::default();
         let (greet, greeting) = oneshot::channel();
-        tokio::spawn(read(exec.output, answers.clone(), greet, tell_end));
+        tokio::spawn(read(exec.output, answers.clone(), greet, tell_end, changed));
         let mut first = Vec::new();
         let mut encoder = Encoder::default();
         let build = frame::BUILD.to_owned();
@@ -201,6 +208,7 @@ async fn read(
     answers: Answers,
     greet: oneshot::Sender<Result<Peer, LinkError>>,
     ended: watch::Sender<Option<String>>,
+    changed: Option<mpsc::UnboundedSender<At>>,
 ) {
     let mut decoder = Decoder::default();
     let mut greet = Some(greet);
@@ -238,6 +246,12 @@ async fn read(
                     };
                     if let Some(greet) = greet.take() {
                         let _ = greet.send(peer);
+                    }
+                }
+                Ok(Some((_, Reply::Changed { at }))) => {
+                    if let Some(changed) = &changed {
+                        // Nobody may want to know any more.
+                        let _ = changed.send(at);
                     }
                 }
                 Ok(Some((_, reply))) => answers.take(reply),

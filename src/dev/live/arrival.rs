@@ -1,6 +1,8 @@
 //! Waits for the answers to what was sent; what the agent has no right to goes through the engine.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keeper::Root;
@@ -36,12 +38,22 @@ impl Targets {
         }
     }
 
+    /// The file of the host that belongs to a place in the container.
+    pub fn on_host(&self, at: &At) -> Option<PathBuf> {
+        let root = self.roots.iter().find(|root| root.number == at.root)?;
+        Some(root.source.join(OsStr::from_bytes(&at.path)))
+    }
+
+    /// A path of the host, relative to the project.
+    pub fn shown(&self, path: &Path) -> String {
+        let shown = path.strip_prefix(&self.directory).unwrap_or(path);
+        shown.to_string_lossy().into_owned()
+    }
+
     /// The step as the user is told of it.
     pub fn changed(&self, step: &RootStep, bytes: Option<u64>) -> Changed {
-        let source = &step.step.source;
-        let shown = source.strip_prefix(&self.directory).unwrap_or(source);
         Changed {
-            path: shown.to_string_lossy().into_owned(),
+            path: self.shown(&step.step.source),
             target: Some(self.in_container(&step.at())),
             bytes: bytes.filter(|_| matches!(step.step.what, What::File { .. })),
             gone: matches!(step.step.what, What::Gone { .. }),

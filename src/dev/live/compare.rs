@@ -146,7 +146,7 @@ fn wrong(what: &What, entry: Option<&Entry>) -> Option<Wrong> {
 }
 
 /// The hash of a file; none when it cannot be read.
-fn hash_of(path: &Path) -> Option<[u8; 16]> {
+pub fn hash_of(path: &Path) -> Option<[u8; 16]> {
     let mut file = std::fs::File::open(path).ok()?;
     let mut hash = ContentHash::default();
     let mut bytes = vec![0; 128 * 1024];

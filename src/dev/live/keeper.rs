@@ -2,14 +2,15 @@
 //! agent again when it ended, and goes through the engine where there is no agent.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::arrival::{Arrival, Targets};
-use super::compare::compare;
+use super::back::{MOST, Wanted};
+use super::compare::{compare, hash_of};
 use super::restart::Act;
 use super::work::{RootStep, Sending, Work};
 use crate::app::Service;
@@ -20,7 +21,7 @@ use crate::dev::owner;
 use crate::dev::watch::mirror::What;
 use crate::event::{Action, Changed, Event};
 use crate::run::Session;
-use crate::wire::frame::{At, Request};
+use crate::wire::frame::{At, EntryKind, Request};
 
 /// Between two tries to reach the agent; it grows.
 const RETRY: Duration = Duration::from_millis(100);
@@ -35,6 +36,8 @@ pub struct Root {
     pub path: String,
     /// Its number in frames.
     pub number: u16,
+    /// The directory of the host whose content it has.
+    pub source: PathBuf,
 }
 
 /// What the image says, for what the file leaves open.
@@ -63,6 +66,17 @@ pub enum Order {
 pub enum Word {
     /// The stream to a container is open: now it can be compared.
     Open { service: String },
+    /// The container has another content of a file that is wanted back.
+    Back {
+        service: String,
+        /// Where it is.
+        at: At,
+        /// The file of the host that it is.
+        path: PathBuf,
+        content: Vec<u8>,
+        /// Permission bits.
+        mode: u32,
+    },
     /// These did not arrive, and will not be tried again by themselves.
     Missed {
         service: String,
@@ -85,6 +99,9 @@ pub struct Keeper {
     agent: bool,
     /// Removals that were on their way when a stream ended.
     removals: BTreeMap<At, RootStep>,
+    /// What is to come back from the container.
+    wanted: Arc<Wanted>,
+    changed: mpsc::UnboundedSender<At>,
 }
 
 impl Keeper {
@@ -96,9 +113,11 @@ impl Keeper {
         roots: Vec<Root>,
         image: OfImage,
         agent: bool,
+        wanted: Arc<Wanted>,
         words: mpsc::UnboundedSender<Word>,
     ) -> mpsc::UnboundedSender<Order> {
         let (give, orders) = mpsc::unbounded_channel();
+        let (changed, changes) = mpsc::unbounded_channel();
         let keeper = Self {
             session: session.clone(),
             service: service.clone(),
@@ -110,12 +129,18 @@ impl Keeper {
             link: None,
             agent,
             removals: BTreeMap::new(),
+            wanted,
+            changed,
         };
-        tokio::spawn(keeper.run(orders));
+        tokio::spawn(keeper.run(orders, changes));
         give
     }
 
-    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+    async fn run(
+        mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+        mut changes: mpsc::UnboundedReceiver<At>,
+    ) {
         // Work that waits for a restart under way, which must not hold back what only syncs.
         let (restarted, mut restarts) = mpsc::unbounded_channel::<()>();
         let mut restarting = false;
@@ -168,7 +193,8 @@ impl Keeper {
                         self.act(work, restarted.clone());
                     }
                 }
-                reason = over => self.lost(&reason).await,
+                Some(at) = changes.recv() => self.back(at),
+                _ = over => self.lost().await,
             }
         }
     }
@@ -190,7 +216,7 @@ impl Keeper {
     }
 
     /// The stream has ended: again, if the container still runs; else its next start is told.
-    async fn lost(&mut self, _reason: &str) {
+    async fn lost(&mut self) {
         self.link = None;
         self.connect().await;
     }
@@ -209,7 +235,8 @@ impl Keeper {
         let mut wait = RETRY;
         let mut tries = 0;
         let error = loop {
-            match Link::open(&self.session.engine, &id, &agent::link_command()).await {
+            let changed = (!self.wanted.is_empty()).then(|| self.changed.clone());
+            match Link::open(&self.session.engine, &id, &agent::link_command(), changed).await {
                 Ok(link) => {
                     self.opened(link).await;
                     return;
@@ -257,6 +284,17 @@ impl Keeper {
         {
             self.warn(&failed.what);
         }
+        if !self.wanted.is_empty() {
+            for root in &self.targets.roots {
+                let number = root.number;
+                let asked = link.ask(Request::Watch { root: number }).get().await;
+                if let Ok(answer) = asked
+                    && let Some(failed) = answer.failed
+                {
+                    self.warn(&format!("not every file can come back: {}", failed.what));
+                }
+            }
+        }
         // Removals that may not have arrived; what is there again is no removal any more.
         let open: Vec<RootStep> = std::mem::take(&mut self.removals).into_values().collect();
         self.link = Some(link);
@@ -269,6 +307,42 @@ impl Keeper {
         self.missed(missed);
         self.tell(Word::Open {
             service: self.service.name.clone(),
+        });
+    }
+
+    /// Fetches a path that changed in the container, when it is wanted and differs.
+    fn back(&self, at: At) {
+        let Some(path) = self.targets.on_host(&at) else {
+            return;
+        };
+        if !self.wanted.has(&self.targets.shown(&path)) {
+            return;
+        }
+        let Some(link) = self.link.clone() else {
+            return;
+        };
+        let (session, words) = (self.session.clone(), self.words.clone());
+        let service = self.service.name.clone();
+        tokio::spawn(async move {
+            match fetched(&link, &at, &path).await {
+                Ok(None) => {}
+                Ok(Some((content, mode))) => {
+                    // Nobody listens any more when the run is over.
+                    let _ = words.send(Word::Back {
+                        service,
+                        at,
+                        path,
+                        content,
+                        mode,
+                    });
+                }
+                Err(why) => {
+                    let path = path.display();
+                    session.emit(Event::Warning(format!(
+                        "{service}: `{path}` did not come back: {why}"
+                    )));
+                }
+            }
         });
     }
 
@@ -467,4 +541,37 @@ pub async fn declare(
         failed.extend(coming.get().await?.failed);
     }
     Ok(failed)
+}
+
+/// Content and permission bits of a file of the container; none when it is no file, or the host has the same.
+async fn fetched(link: &Link, at: &At, path: &Path) -> Result<Option<(Vec<u8>, u32)>, String> {
+    let look = Request::Tree {
+        at: at.clone(),
+        skip: Vec::new(),
+        hash: true,
+    };
+    let looked = link.ask(look).get().await;
+    let looked = looked.map_err(|error| error.to_string())?;
+    let Some(entry) = looked.entries.first().filter(|entry| entry.path == at.path) else {
+        return Ok(None);
+    };
+    let EntryKind::File { size, hash } = entry.kind else {
+        return Ok(None);
+    };
+    if hash == hash_of(path) {
+        return Ok(None);
+    }
+    if size > MOST {
+        return Err(format!("it has {size} bytes"));
+    }
+    let read = Request::Read {
+        at: at.clone(),
+        most: MOST,
+    };
+    let read = link.ask(read).get().await;
+    let read = read.map_err(|error| error.to_string())?;
+    match read.failed {
+        Some(failed) => Err(failed.what),
+        None => Ok(Some((read.content, entry.mode))),
+    }
 }

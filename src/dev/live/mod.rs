@@ -4,13 +4,15 @@
 //! service does it. Nothing here waits for one service while another one could go on.
 
 pub mod arrival;
+pub mod back;
 pub mod compare;
 pub mod keeper;
 mod restart;
 pub mod work;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt;
@@ -28,6 +30,8 @@ use crate::event::{Action, Changed, Event};
 use crate::plan::start::State;
 use crate::run::image::{self, Image, Want};
 use crate::run::{RunError, Session};
+use crate::wire::frame::At;
+use back::{Decision, Wanted};
 use keeper::{Keeper, OfImage, Order, Root, Word};
 use work::{Place, RootStep, Work};
 
@@ -82,6 +86,7 @@ pub async fn run(
     run: &DevRun<'_>,
     images: &IndexMap<String, Image>,
     ruled: Vec<Ruled<'_>>,
+    wanted: Wanted,
     over: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let matchers = ruled.iter().flat_map(|one| one.matchers.iter().cloned());
@@ -92,6 +97,7 @@ pub async fn run(
         app,
         kept: Vec::new(),
         asked: Vec::new(),
+        wanted: Arc::new(wanted),
     };
     for one in ruled {
         live.keep(run, images, one, &tell);
@@ -195,6 +201,8 @@ struct Live<'a> {
     session: &'a Session,
     app: &'a App,
     kept: Vec<Kept<'a>>,
+    /// What is to come back from the containers.
+    wanted: Arc<Wanted>,
     /// Rebuilds to begin.
     asked: Vec<(&'a Service, Vec<Changed>, Instant)>,
 }
@@ -231,6 +239,7 @@ impl<'a> Live<'a> {
                 user: image.info.config.user.clone(),
             }),
             run.has_agent(&one.service.name),
+            self.wanted.clone(),
             tell.clone(),
         );
         self.kept.push(Kept {
@@ -279,6 +288,13 @@ impl<'a> Live<'a> {
                 }
                 kept.order(Order::Reconcile(all, restart));
             }
+            Word::Back {
+                service,
+                at,
+                path,
+                content,
+                mode,
+            } => self.back(&service, &at, &path, &content, mode),
             Word::Missed { service, steps } => {
                 let Some(kept) = self.kept.iter_mut().find(|one| one.service.name == service)
                 else {
@@ -294,6 +310,31 @@ impl<'a> Live<'a> {
                 }
             }
         }
+    }
+
+    /// Writes a file that the container generated, unless the host has changed it too.
+    fn back(&self, service: &str, at: &At, path: &Path, content: &[u8], mode: u32) {
+        let mut rules = self.kept.iter().filter(|kept| kept.service.name == service);
+        let mut rules = rules.by_ref().flat_map(|kept| &kept.rules);
+        let sync = rules.find_map(|rule| rule.sync.as_ref().filter(|(_, to)| to.root == at.root));
+        let Some((mirror, place)) = sync else { return };
+        let below = match at.path == place.prefix {
+            true => &[][..],
+            false => &at.path,
+        };
+        let decision = back::decide(mirror.since_sent(below));
+        let shown = self.app.relative(path);
+        let text = match back::write(&self.app.directory, path, content, mode, decision) {
+            Err(error) => {
+                Event::Warning(format!("{service}: `{shown}` did not come back: {error}"))
+            }
+            Ok(written) if decision == Decision::Conflict => Event::Warning(format!(
+                "{service}: `{shown}` was changed here and in the container; yours stays, the container's is `{}`",
+                self.app.relative(&written)
+            )),
+            Ok(_) => Event::Note(format!("{service}: `{shown}` came back from the container")),
+        };
+        self.session.emit(text);
     }
 
     /// Acts on what is due.
@@ -442,6 +483,10 @@ pub fn place(matcher: &Matcher, number: usize) -> Option<(Root, Place)> {
             path => path.to_owned(),
         },
         number,
+        source: match prefix {
+            "" => rule.path.clone(),
+            _ => rule.path.parent().unwrap_or(&rule.path).to_owned(),
+        },
     };
     let place = Place {
         root: number,

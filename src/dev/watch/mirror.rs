@@ -58,6 +58,17 @@ pub enum What {
     },
 }
 
+/// What the host has done with a path since it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinceSent {
+    /// It was never sent, and the host does not have it.
+    NeverThere,
+    /// It is as it was sent.
+    AsSent,
+    /// It was changed, made or removed, or cannot be looked at.
+    Changed,
+}
+
 /// The index of one sync rule.
 #[derive(Debug)]
 pub struct Mirror {
@@ -188,6 +199,17 @@ impl Mirror {
             what: known.what(),
         });
         steps.collect()
+    }
+
+    /// What the host has done with a path below the rule's since it was sent.
+    pub fn since_sent(&self, below: &[u8]) -> SinceSent {
+        let known = self.known.get(below).filter(|known| known.sent);
+        match (self.look(below), known) {
+            (Ok(None), None) => SinceSent::NeverThere,
+            // A file that had changed just before it was sent counts as changed again: better a conflict too many.
+            (Ok(Some(found)), Some(known)) if known.is(&found) => SinceSent::AsSent,
+            _ => SinceSent::Changed,
+        }
     }
 
     /// Sentences about what could not be read, each told once.
