@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use super::dev::all_ended;
 use super::exit::Failure;
 use crate::app::{App, Hook, Service, WatchAction};
@@ -12,7 +14,7 @@ use crate::dev::run::DevRun;
 use crate::dev::watch::batch::{Batch, Changes};
 use crate::dev::watch::rule::Matcher;
 use crate::dev::watch::source::{Change, Source};
-use crate::event::{Action, Changed, Event};
+use crate::event::{Action, Changed, Command, Event};
 use crate::run::hooks;
 use crate::run::image::{self, Want};
 use crate::run::{RunError, Session};
@@ -24,18 +26,25 @@ struct Watched<'a> {
 }
 
 /// Acts on changes until Ctrl-C or until every container has ended.
-pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result<(), Failure> {
+pub async fn watch(
+    session: &Session,
+    app: &App,
+    run: &mut DevRun<'_>,
+    mut commands: UnboundedReceiver<Command>,
+) -> Result<(), Failure> {
     let watched = matchers(app)?;
     let all: Vec<Matcher> = watched
         .iter()
         .flat_map(|watched| watched.matchers.iter().cloned())
         .collect();
     if all.is_empty() {
-        tokio::select! {
-            () = session.cancel.wait() => {}
-            () = all_ended(session, run) => {}
+        loop {
+            tokio::select! {
+                () = session.cancel.wait() => return Ok(()),
+                () = all_ended(session, run) => return Ok(()),
+                Some(command) = commands.recv() => obey(session, app, run, command).await?,
+            }
         }
-        return Ok(());
     }
     let mut source = Source::new(all).map_err(|error| {
         Failure::usage(
@@ -83,9 +92,46 @@ pub async fn watch(session: &Session, app: &App, run: &mut DevRun<'_>) -> Result
                 Some(Change::Lost) => batch.lost(Instant::now()),
                 None => return Ok(()),
             },
+            Some(command) = commands.recv() => obey(session, app, run, command).await?,
             () = all_ended(session, run) => return Ok(()),
         }
     }
+}
+
+/// Does what the user asked for with a key.
+async fn obey(
+    session: &Session,
+    app: &App,
+    run: &mut DevRun<'_>,
+    command: Command,
+) -> Result<(), Failure> {
+    let (Command::Restart { service } | Command::Rebuild { service }) = &command;
+    let asked = |one: &&Service| service.as_ref().is_none_or(|name| *name == one.name);
+    for service in app.services.values().filter(asked) {
+        let since = Instant::now();
+        let action = match command {
+            Command::Restart { .. } => {
+                restart(session, run, service).await;
+                Action::Restarted {
+                    synced: false,
+                    signal: None,
+                    killed: false,
+                }
+            }
+            Command::Rebuild { .. } if service.build.is_none() => continue,
+            Command::Rebuild { .. } => match rebuild(session, app, run, service).await? {
+                true => Action::Rebuilt,
+                false => continue,
+            },
+        };
+        session.emit(Event::Synced {
+            service: service.name.clone(),
+            action,
+            paths: Vec::new(),
+            took: since.elapsed(),
+        });
+    }
+    Ok(())
 }
 
 fn matchers(app: &App) -> Result<Vec<Watched<'_>>, Failure> {

@@ -10,6 +10,7 @@ mod clean_app;
 mod config;
 mod context;
 mod dev;
+mod dev_events;
 mod dev_order;
 mod dev_watch;
 mod examples;
