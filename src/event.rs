@@ -69,6 +69,26 @@ pub enum Event {
         /// The line.
         line: String,
     },
+    /// A port of a service can be reached from this machine.
+    Published {
+        /// Service.
+        service: String,
+        /// Port in the container.
+        port: u16,
+        /// `127.0.0.1:8080`
+        address: String,
+        /// Whether what listens there is taken to speak HTTP.
+        http: bool,
+    },
+    /// What a container uses now.
+    Usage {
+        /// Service.
+        service: String,
+        /// Processor time since the last sample, in percent of one core; none with the first sample.
+        cpu: Option<f64>,
+        /// Bytes of memory, without caches of files that the kernel gives up first.
+        memory: u64,
+    },
     /// A probe has its last answer.
     Probe {
         /// Which run.
@@ -145,6 +165,21 @@ pub enum Change {
     Stopping(Duration),
     /// It was stopped by envsim.
     Stopped,
+}
+
+/// What the user asks of a dev run while it runs. Without a service it is meant for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Restart the process.
+    Restart {
+        /// Service.
+        service: Option<String>,
+    },
+    /// Build the image again and replace the container.
+    Rebuild {
+        /// Service.
+        service: Option<String>,
+    },
 }
 
 /// Where events go.

@@ -29,7 +29,7 @@
 //! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan`, `secrets` |
 //! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan`, `secrets` |
 //! | [`report`] | findings to text | `app`, `evidence`, `finding` |
-//! | [`ui`] | events to a terminal | `event`, `labels` |
+//! | [`ui`] | events to a terminal, or to JSON | `event`, `labels`, `mask` |
 //! | [`cli`] | one file per command; joins everything | all |
 //!
 //! `src/agent` is a program of its own: `build.rs` compiles it without dependencies, [`run::agent`]

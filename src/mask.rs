@@ -31,6 +31,11 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .collect()
 });
 
+/// What a text must have for any of the forms to be in it: most log lines have nothing of it.
+static MAY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?i)@|auth|pass|pwd|secret|token|credential|key").expect("a constant pattern")
+});
+
 /// Words of a name that make it one of a secret.
 const SECRET: &[&str] = &[
     "password",
@@ -205,6 +210,9 @@ pub fn mask(text: &str) -> Cow<'_, str> {
 /// The same; each secret is handed to `note`, without quotes.
 pub fn mask_noting<'a>(text: &'a str, note: &mut dyn FnMut(&str)) -> Cow<'a, str> {
     let mut masked = Cow::Borrowed(text);
+    if !MAY.is_match(text) {
+        return masked;
+    }
     for form in FORMS.iter() {
         let next = form.replace_all(&masked, |found: &Captures| {
             let whole = &found[0];

@@ -85,7 +85,7 @@ pub enum Command {
     Config(Config),
     /// Show which engine is used and what it lacks
     Doctor(Doctor),
-    /// Print the JSON Schema of the `x-envsim` settings, for editors, or of the JSON report
+    /// Print the JSON Schema of the `x-envsim` settings, for editors, of the JSON report, or of the events of dev
     Schema(Schema),
 }
 
@@ -115,8 +115,22 @@ pub struct Dev {
     /// the syntax of `.dockerignore`). What both sides changed is never overwritten
     #[arg(long, value_name = "PATTERN", conflicts_with = "detach")]
     pub remote_sync_back: Vec<String>,
+    /// What is shown: a screen with a line per service where there is a terminal, and else lines
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = DevOutput::Auto)]
+    pub output: DevOutput,
     /// Services to run, with what they depend on; all when none is named
     pub services: Vec<String>,
+}
+
+/// How `dev` shows what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DevOutput {
+    /// The screen on a terminal, and else lines
+    Auto,
+    /// Logs on stdout, the rest on stderr
+    Lines,
+    /// Each event as a JSON object in a line of stdout; `envsim schema events` prints its schema
+    Jsonl,
 }
 
 #[derive(Debug, clap::Args)]
@@ -274,6 +288,8 @@ pub enum SchemaOf {
     XEnvsim,
     /// The report of `--format json`
     Report,
+    /// A line of `envsim dev --output jsonl`
+    Events,
 }
 
 #[derive(Debug, clap::Args)]

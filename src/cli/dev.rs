@@ -2,16 +2,17 @@
 
 use futures::future::try_join_all;
 use indexmap::IndexMap;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::{dev_watch, project};
+use super::{dev_screen, dev_watch, project};
 use crate::app::{App, Mode, Service};
 use crate::dev::live::back::Wanted;
 use crate::dev::run::{self as dev, DevRun};
 use crate::dev::{Ground, live, remote, scale};
 use crate::engine::Engine;
-use crate::event::Event;
+use crate::event::{Command, Event};
 use crate::labels::RunKind;
 use crate::plan::start::State;
 use crate::run::cancel::CancelSource;
@@ -19,7 +20,6 @@ use crate::run::cleanup::{self, Scope};
 use crate::run::image::{self, Image, Want};
 use crate::run::supervise::States;
 use crate::run::{RunError, Session};
-use crate::ui;
 
 /// Runs the command.
 pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failure> {
@@ -37,14 +37,19 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         ground.copied = remote::sync_binds(&mut app);
     }
     let app = scale::expand(app);
-    let cancel =
-        CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
-    let sink = ui::sink(ui::Show {
-        logs_to_stdout: true,
-        logs: true,
-        services: app.services.keys().cloned().collect(),
-    });
-    let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
+    let (source, cancel) =
+        CancelSource::with_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
+    // What is shown is written to its end, and the terminal as it was, when this is dropped.
+    let mut display = dev_screen::display(&args, &app)?;
+    let session = project::session(
+        &engine,
+        &app.name,
+        RunKind::Dev,
+        None,
+        &display.sink(),
+        &cancel,
+    );
+    let commands = dev_screen::serve(&mut display, source);
     cleanup::leftovers(&session, &app, "envsim dev").await?;
     if !ground.copied.is_empty() {
         session.emit(Event::Note(format!(
@@ -53,7 +58,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
             listed(&ground.copied)
         )));
     }
-    let result = work(&session, &app, ground, args.detach, wanted).await;
+    let result = work(&session, &app, ground, args.detach, wanted, commands).await;
     let keep = args.detach && result.is_ok();
     if !keep {
         let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;
@@ -107,6 +112,7 @@ async fn work(
     ground: Ground,
     detach: bool,
     wanted: Wanted,
+    commands: UnboundedReceiver<Command>,
 ) -> Result<(), Failure> {
     let images = images(session, app).await?;
     let run = DevRun::create(session, app, &images, ground, !detach).await?;
@@ -123,7 +129,7 @@ async fn work(
     }
     let ruled = dev_watch::ruled(app)?;
     let over = all_ended(session, &run);
-    let watching = live::run(session, app, &run, &images, ruled, wanted, over).await;
+    let watching = live::run(session, app, &run, &images, ruled, wanted, commands, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
     watching.map_err(Failure::from)
@@ -147,12 +153,12 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
     for service in app.services.values() {
         for port in &service.ports {
             if let Some((address, host)) = targets.ports.get(&(service.name.clone(), port.target)) {
-                session.emit(Event::Note(format!(
-                    "{}: port {} is at {}",
-                    service.name,
-                    port.target,
-                    reached_at(port.target, address, *host)
-                )));
+                session.emit(Event::Published {
+                    service: service.name.clone(),
+                    port: port.target,
+                    address: reached_at(address, *host),
+                    http: !NOT_HTTP.contains(&port.target),
+                });
             }
         }
     }
@@ -160,22 +166,17 @@ async fn show_ports(session: &Session, app: &App, run: &DevRun<'_>) -> Result<()
 }
 
 /// Container ports whose servers are known to speak something else than HTTP: SSH, mail, DNS, LDAP,
-/// databases, caches, brokers.
+/// databases, caches, brokers. Where a browser could do nothing with an address, it is no URL.
 const NOT_HTTP: [u16; 24] = [
     22, 25, 53, 143, 389, 587, 636, 993, 1433, 1521, 1883, 3306, 4222, 5432, 5672, 6379, 6380,
     8883, 9042, 9092, 11211, 27017, 27018, 33060,
 ];
 
-/// Where a published port is reached: as a URL that a terminal makes clickable, or as an address when
-/// a browser could do nothing with it.
-fn reached_at(container_port: u16, address: &str, host_port: u16) -> String {
-    let address = match address.contains(':') {
-        true => format!("[{address}]"),
-        false => address.to_owned(),
-    };
-    match NOT_HTTP.contains(&container_port) {
-        true => format!("{address}:{host_port}"),
-        false => format!("http://{address}:{host_port}"),
+/// Host and port as URLs have them.
+fn reached_at(address: &str, port: u16) -> String {
+    match address.contains(':') {
+        true => format!("[{address}]:{port}"),
+        false => format!("{address}:{port}"),
     }
 }
 
@@ -210,9 +211,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_browser_can_open_is_told_as_a_url() {
-        assert_eq!(reached_at(3000, "127.0.0.1", 80), "http://127.0.0.1:80");
-        assert_eq!(reached_at(6379, "127.0.0.1", 6379), "127.0.0.1:6379");
-        assert_eq!(reached_at(80, "::1", 8080), "http://[::1]:8080");
+    fn an_address_of_ipv6_stands_in_brackets() {
+        assert_eq!(reached_at("127.0.0.1", 80), "127.0.0.1:80");
+        assert_eq!(reached_at("::1", 8080), "[::1]:8080");
     }
 }

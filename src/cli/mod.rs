@@ -6,6 +6,7 @@ mod baseline_file;
 mod check;
 mod config;
 mod dev;
+mod dev_screen;
 mod dev_watch;
 mod dockerfile;
 mod doctor;

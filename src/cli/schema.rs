@@ -1,4 +1,4 @@
-//! `envsim schema`: the JSON Schemas of the settings and of the report.
+//! `envsim schema`: the JSON Schemas of the settings, of the report and of events.
 
 use super::args::{self, SchemaOf};
 use super::exit::{Exit, Failure};
@@ -9,5 +9,6 @@ pub fn run(args: &args::Schema) -> Result<Exit, Failure> {
     stdout::write(match args.of {
         SchemaOf::XEnvsim => crate::app::SCHEMA,
         SchemaOf::Report => crate::report::SCHEMA,
+        SchemaOf::Events => crate::ui::EVENTS_SCHEMA,
     })
 }

@@ -1,5 +1,7 @@
 //! Ctrl-C: once stops gently, twice at once.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 /// Tells every part of a run how urgently the user wants it to stop.
@@ -24,19 +26,26 @@ impl CancelSource {
 
     /// A source that counts SIGINT and SIGTERM from now on.
     pub fn from_signals() -> std::io::Result<Cancel> {
+        Self::with_signals().map(|(_, cancel)| cancel)
+    }
+
+    /// The same with the source itself, for whoever can ask for a stop in another way.
+    pub fn with_signals() -> std::io::Result<(Arc<Self>, Cancel)> {
         use tokio::signal::unix::{SignalKind, signal};
         let (source, cancel) = Self::new();
+        let source = Arc::new(source);
+        let counts = source.clone();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    _ = interrupt.recv() => source.request(),
-                    _ = terminate.recv() => source.request(),
+                    _ = interrupt.recv() => counts.request(),
+                    _ = terminate.recv() => counts.request(),
                 }
             }
         });
-        Ok(cancel)
+        Ok((source, cancel))
     }
 }
 

@@ -113,6 +113,15 @@ pub fn text(event: &Event) -> Option<String> {
                 Change::Stopped => format!("{name}: stopped"),
             }
         }
+        Event::Published {
+            service,
+            port,
+            address,
+            http,
+        } => {
+            let scheme = if *http { "http://" } else { "" };
+            format!("{service}: port {port} is at {scheme}{address}")
+        }
         Event::Probe {
             run,
             name,
@@ -133,12 +142,13 @@ pub fn text(event: &Event) -> Option<String> {
             took,
         } => {
             let shown = match paths.as_slice() {
+                [] => "you".to_owned(),
                 [one] => one.path.clone(),
                 many => format!("{} files", many.len()),
             };
             format!("{service}: {} {shown} ({})", done(action), duration(*took))
         }
-        Event::Log { .. } => return None,
+        Event::Log { .. } | Event::Usage { .. } => return None,
     })
 }
 

@@ -1,18 +1,25 @@
-//! Draws events: bars and spinners on a terminal, plain lines elsewhere.
+//! Draws events: a screen or bars on a terminal, plain lines elsewhere, or JSON.
 //!
 //! Progress goes to stderr; the lines of the containers' logs, which are the data of `envsim dev` and
 //! `envsim logs`, go to stdout.
 
+mod display;
+mod jsonl;
 mod lines;
 mod prefix;
 mod progress;
+mod queue;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 
 use crate::event::Sink;
 
+pub use display::{Display, Form, Wish};
 pub use prefix::Prefixes;
+
+/// JSON Schema of the lines of `envsim dev --output jsonl`.
+pub const EVENTS_SCHEMA: &str = include_str!("events.schema.json");
 
 /// What the user wants to see.
 #[derive(Clone, Debug, Default)]

@@ -373,7 +373,9 @@ fn a_generated_file_comes_back_and_one_that_both_changed_is_laid_beside() {
     until("the file to come back", || {
         write("generated");
         let there = std::fs::read_to_string(project.path("src/lock"));
-        there.is_ok_and(|there| there == "generated\n").then_some(())
+        there
+            .is_ok_and(|there| there == "generated\n")
+            .then_some(())
     });
     running.wait_for("`src/lock` came back from the container");
     assert!(!project.path("src/other").exists());

@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod dev;
 mod dev_agent;
+mod dev_events;
 mod dev_order;
 mod dev_watch;
 mod examples;

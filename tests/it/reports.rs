@@ -13,7 +13,7 @@ const EXAMPLES: &[&str] = &[
 ];
 
 /// A schema, ready to judge.
-struct Judge {
+pub struct Judge {
     schemas: Schemas,
     index: SchemaIndex,
 }
@@ -39,13 +39,20 @@ impl Judge {
         Self::new(&outcome.stdout)
     }
 
+    /// What `envsim schema events` prints.
+    pub fn of_events() -> Self {
+        let outcome = Project::new().run(&["schema", "events"]);
+        outcome.exits(0);
+        Self::new(&outcome.stdout)
+    }
+
     /// The official one.
     fn of_sarif() -> Self {
         Self::new(include_str!("../data/sarif-schema-2.1.0.json"))
     }
 
     #[track_caller]
-    fn accepts(&self, value: &Value) {
+    pub fn accepts(&self, value: &Value) {
         if let Err(error) = self.schemas.validate(value, self.index) {
             panic!("{error:#}\n{value:#}");
         }

@@ -26,7 +26,7 @@ use super::watch::mirror::Mirror;
 use super::watch::rule::Matcher;
 use super::watch::source::{Change, Source};
 use crate::app::{App, Service, WatchAction};
-use crate::event::{Action, Changed, Event};
+use crate::event::{Action, Changed, Command, Event};
 use crate::plan::start::State;
 use crate::run::image::{self, Image, Want};
 use crate::run::{RunError, Session};
@@ -87,6 +87,7 @@ pub async fn run(
     images: &IndexMap<String, Image>,
     ruled: Vec<Ruled<'_>>,
     wanted: Wanted,
+    mut commands: mpsc::UnboundedReceiver<Command>,
     over: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
     let matchers = ruled.iter().flat_map(|one| one.matchers.iter().cloned());
@@ -140,6 +141,7 @@ pub async fn run(
                 None => return Ok(()),
             },
             () = quiet => live.take(&mut batch),
+            Some(command) = commands.recv() => live.obey(&command),
             Some(word) = words.recv() => live.hear(word),
             Ok(()) = states.changed() => {
                 let now = states.borrow_and_update().clone();
@@ -258,6 +260,39 @@ impl<'a> Live<'a> {
                 && let Some(id) = run.container_of(name)
             {
                 kept.order(Order::Started(id));
+            }
+        }
+    }
+
+    /// What the user asks for with a key.
+    fn obey(&mut self, command: &Command) {
+        let (Command::Restart { service } | Command::Rebuild { service }) = command;
+        let now = Instant::now();
+        for kept in &mut self.kept {
+            let own = kept.service;
+            let of = own.replica.as_ref().map(|replica| &replica.of);
+            let asked = service
+                .as_ref()
+                .is_none_or(|name| *name == own.name || Some(name) == of);
+            match command {
+                _ if !asked => {}
+                Command::Restart { .. } => {
+                    let mut work = Work::new(now, 0);
+                    work.restart = true;
+                    work.by_hand = true;
+                    kept.order(Order::Work(work));
+                }
+                Command::Rebuild { .. } if own.build.is_none() && service.is_none() => {}
+                Command::Rebuild { .. } if own.build.is_none() => {
+                    self.session.emit(Event::Note(format!(
+                        "{}: there is nothing to build, its image is a stock one",
+                        own.name
+                    )));
+                }
+                Command::Rebuild { .. } => {
+                    let begun = kept.rebuild_for(Vec::new(), now);
+                    self.asked.extend(begun);
+                }
             }
         }
     }

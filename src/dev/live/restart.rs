@@ -40,7 +40,7 @@ impl Act {
         let action = match work.restart {
             true => {
                 let synced = work.paths.iter().any(|path| path.target.is_some());
-                match self.restart(&id, synced).await {
+                match self.restart(&id, synced, work.by_hand).await {
                     Some(action) => action,
                     None => return,
                 }
@@ -61,8 +61,8 @@ impl Act {
             .emit(Event::Warning(format!("{}: {text}", self.service.name)));
     }
 
-    async fn restart(&self, id: &str, synced: bool) -> Option<Action> {
-        if let Some(wanted) = &self.service.dev.signal {
+    async fn restart(&self, id: &str, synced: bool, by_hand: bool) -> Option<Action> {
+        if let Some(wanted) = self.service.dev.signal.as_ref().filter(|_| !by_hand) {
             return self.signal(id, &wanted.value, synced).await;
         }
         if let Err(reason) = hooks::pre_stop(&self.session, &self.service, id).await {

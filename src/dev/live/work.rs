@@ -89,6 +89,8 @@ pub struct Work {
     pub paths: Vec<Changed>,
     /// Restart the service's process, or signal it.
     pub restart: bool,
+    /// The user asked for the restart: then it is one, whatever the file says about signals.
+    pub by_hand: bool,
     /// Commands of `sync+exec`, each once.
     pub run: Vec<Hook>,
     /// When the first change was seen.
@@ -104,6 +106,7 @@ impl Work {
             steps: Vec::new(),
             paths: Vec::new(),
             restart: false,
+            by_hand: false,
             run: Vec::new(),
             since,
             seen,
@@ -124,6 +127,7 @@ impl Work {
             }
         }
         self.restart |= later.restart;
+        self.by_hand |= later.by_hand;
         for hook in later.run {
             if !self.run.contains(&hook) {
                 self.run.push(hook);

@@ -148,8 +148,25 @@ impl Project {
         command
     }
 
+    /// Runs `envsim` to its end with its stdout in a pipe to `reader`, words of a shell. The exit code is that of
+    /// whichever of both failed.
+    #[track_caller]
+    pub fn pipe_to(&self, arguments: &[&str], reader: &str) -> Outcome {
+        let mut command = self.with_surroundings("bash");
+        command
+            .args(["-c", &format!("set -o pipefail; \"$0\" \"$@\" | {reader}")])
+            .args([env!("CARGO_BIN_EXE_envsim"), "-p", &self.name])
+            .args(arguments);
+        Running::start(&mut command).finish()
+    }
+
     fn bare_command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_envsim"));
+        self.with_surroundings(env!("CARGO_BIN_EXE_envsim"))
+    }
+
+    /// `program` in the project's directory and with its variables.
+    fn with_surroundings(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.directory.path())
             .env("NO_COLOR", "1");
