@@ -42,9 +42,10 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         &display.sink(),
         &cancel,
     );
-    let commands = dev_screen::serve(&mut display, source);
+    let keys = dev_screen::serve(&mut display, &session, source, project);
     cleanup::leftovers(&session, &app, "envsim dev").await?;
-    let result = work(&session, &app, ground, args.detach, commands).await;
+    let result = work(&session, &app, ground, args.detach, keys.commands).await;
+    dev_screen::end(keys.checking).await;
     let keep = args.detach && result.is_ok();
     if !keep {
         let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;

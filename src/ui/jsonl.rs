@@ -60,7 +60,7 @@ impl Writer {
         Arc::new(move |event| {
             let text = line(&event, SystemTime::now());
             let bytes = text.len();
-            // False when the reader is gone, which `gone` was told.
+            // It fails when the reader is gone, which `gone` was told.
             let _ = queue.push(text, bytes, matches!(event, Event::Log { .. }));
         })
     }

@@ -12,6 +12,7 @@ mod context;
 mod dev;
 mod dev_events;
 mod dev_order;
+mod dev_screen;
 mod dev_watch;
 mod examples;
 mod fix;
