@@ -49,7 +49,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         &display.sink(),
         &cancel,
     );
-    let commands = dev_screen::serve(&mut display, source);
+    let keys = dev_screen::serve(&mut display, &session, source, project);
     cleanup::leftovers(&session, &app, "envsim dev").await?;
     if !ground.copied.is_empty() {
         session.emit(Event::Note(format!(
@@ -58,7 +58,16 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
             listed(&ground.copied)
         )));
     }
-    let result = work(&session, &app, ground, args.detach, wanted, commands).await;
+    let result = work(
+        &session,
+        &app,
+        ground,
+        args.detach,
+        wanted,
+        keys.commands,
+    )
+    .await;
+    dev_screen::end(keys.checking).await;
     let keep = args.detach && result.is_ok();
     if !keep {
         let removed = cleanup::remove(&engine, &session.labels.filter(), Scope::default()).await;

@@ -130,6 +130,7 @@ async fn both_runs(
     let sink = ui::sink(ui::Show {
         logs_to_stdout: false,
         logs: args.logs,
+        app: whole.name.clone(),
         services: whole.services.keys().cloned().collect(),
     });
     let task_id = task::new_id();

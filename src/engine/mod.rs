@@ -55,7 +55,7 @@ pub use image::{ImageConfig, ImageInfo, ListedImage, PullProgress, Reference};
 pub use info::{EngineInfo, EngineKind};
 pub use log::{LogChunk, LogOptions, LogStream, Stream};
 pub use network::{AddressPool, NetworkInfo, NetworkSpec};
-pub use stats::MemoryUse;
+pub use stats::{CpuTime, MemoryUse};
 pub use tar_source::TarSource;
 pub use volume::VolumeInfo;
 

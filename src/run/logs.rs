@@ -17,37 +17,46 @@ const COMPLAINTS: usize = 100;
 /// Characters that are kept of a complaint.
 const LONGEST_COMPLAINT: usize = 1000;
 
+/// The engine's time of the newest line that was shown. Whoever reads the log of a service holds it.
+type Newest = Arc<tokio::sync::Mutex<Option<String>>>;
+
 /// Follows the logs of a run's containers over their restarts and replacements.
 #[derive(Default)]
 pub struct Follower {
-    /// The engine's time of the last line of each service: a line is shown once.
-    seen: Arc<Mutex<HashMap<String, String>>>,
+    services: Mutex<HashMap<String, Newest>>,
 }
 
 impl Follower {
     /// Emits every line of the container that just started, until it ends. The engine ends the log
     /// of a container with the container, so this is called at each start.
     pub fn started(&self, session: &Session, service: &str, id: &str) {
-        let last = lock(&self.seen).get(service).cloned();
-        let options = LogOptions {
-            follow: true,
-            // The engine takes whole seconds; the lines of that second are compared below.
-            since: last.as_deref().and_then(seconds),
-            timestamps: true,
-            ..LogOptions::default()
-        };
-        let mut lines = session.engine.logs(id, options);
-        let (session, service, seen) = (session.clone(), service.to_owned(), self.seen.clone());
+        let newest = lock(&self.services)
+            .entry(service.to_owned())
+            .or_default()
+            .clone();
+        let (session, service, id) = (session.clone(), service.to_owned(), id.to_owned());
         tokio::spawn(async move {
+            // The log of the run before is shown to its end first, however slowly it is read.
+            let mut newest = newest.lock().await;
+            let shown = newest.clone();
+            let options = LogOptions {
+                follow: true,
+                // The engine takes whole seconds; the lines of that second are compared below.
+                since: shown.as_deref().and_then(seconds),
+                timestamps: true,
+                ..LogOptions::default()
+            };
+            let mut lines = session.engine.logs(&id, options);
             while let Some(Ok(chunk)) = lines.next().await {
                 if let Some(time) = chunk.time {
-                    // The follower of the run before can still be reading: what either has shown
-                    // is shown.
-                    let mut seen = lock(&seen);
-                    if seen.get(&service).is_some_and(|last| time <= *last) {
+                    // Only with what the run before showed: within one run, the times of lines on
+                    // stdout and stderr need not be in the order of the log.
+                    if shown.as_ref().is_some_and(|shown| time <= *shown) {
                         continue;
                     }
-                    seen.insert(service.clone(), time);
+                    if newest.as_ref().is_none_or(|newest| time > *newest) {
+                        *newest = Some(time);
+                    }
                 }
                 session.emit(Event::Log {
                     run: session.labels.run,
@@ -60,9 +69,9 @@ impl Follower {
     }
 }
 
-/// A map of times is never left half changed, so a poisoned lock holds no harm.
-fn lock(seen: &Mutex<HashMap<String, String>>) -> MutexGuard<'_, HashMap<String, String>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+/// A map is never left half changed, so a poisoned lock holds no harm.
+fn lock(services: &Mutex<HashMap<String, Newest>>) -> MutexGuard<'_, HashMap<String, Newest>> {
+    services.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Seconds since 1970 of a time as the engine writes it, `2026-01-02T03:04:05.678901234Z`.

@@ -17,6 +17,7 @@ pub mod probe;
 pub mod spec;
 pub mod stop;
 pub mod supervise;
+pub mod usage;
 
 use crate::app::Problem;
 use crate::engine::{Engine, EngineError};

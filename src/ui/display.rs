@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::jsonl;
-use super::{Show, sink};
+use super::screen::{self, Screen};
+use super::{Show, jsonl, sink};
 use crate::event::{Command, Sink};
 
 /// The form in which the user wants to see events.
@@ -24,6 +24,15 @@ pub enum Form {
 pub enum Wish {
     /// Something for the dev run.
     Run(Command),
+    /// The production check, beside the dev run.
+    ProdCheck,
+    /// An address in the browser.
+    Open {
+        /// Whose.
+        service: String,
+        /// `http://127.0.0.1:8080`
+        url: String,
+    },
     /// The end, as with Ctrl-C.
     Quit,
 }
@@ -33,7 +42,14 @@ pub struct Display {
     sink: Sink,
     wishes: Option<UnboundedReceiver<Wish>>,
     /// Ends when it is dropped.
-    _writer: Option<jsonl::Writer>,
+    writer: Writer,
+}
+
+/// What writes.
+enum Writer {
+    Lines,
+    Jsonl { _events: jsonl::Writer },
+    Screen { _screen: Screen },
 }
 
 impl Display {
@@ -43,24 +59,32 @@ impl Display {
     /// No thread can be started.
     pub fn start(form: Form, show: Show) -> std::io::Result<Self> {
         let (wish, wishes) = mpsc::unbounded_channel();
-        match form {
+        let (sink, wishes, writer) = match form {
             Form::Jsonl => {
-                let writer = jsonl::Writer::start(move || {
+                let events = jsonl::Writer::start(move || {
                     // Nobody listens once the command is ending anyway.
                     let _ = wish.send(Wish::Quit);
                 })?;
-                Ok(Self {
-                    sink: writer.sink(),
-                    wishes: Some(wishes),
-                    _writer: Some(writer),
-                })
+                let sink = events.sink();
+                (sink, Some(wishes), Writer::Jsonl { _events: events })
             }
-            Form::Lines | Form::Screen => Ok(Self {
-                sink: sink(show),
-                wishes: None,
-                _writer: None,
-            }),
-        }
+            Form::Screen if screen::is_one() => {
+                let screen = Screen::start(&show, wish)?;
+                let sink = screen.sink();
+                (sink, Some(wishes), Writer::Screen { _screen: screen })
+            }
+            Form::Lines | Form::Screen => (sink(show), None, Writer::Lines),
+        };
+        Ok(Self {
+            sink,
+            wishes,
+            writer,
+        })
+    }
+
+    /// Whether somebody looks at a screen.
+    pub fn is_screen(&self) -> bool {
+        matches!(self.writer, Writer::Screen { .. })
     }
 
     /// Where events go.

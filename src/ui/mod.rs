@@ -9,6 +9,7 @@ mod lines;
 mod prefix;
 mod progress;
 mod queue;
+mod screen;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Show {
     pub logs_to_stdout: bool,
     /// Container logs at all.
     pub logs: bool,
+    /// Name of the app.
+    pub app: String,
     /// Names of all services, for the width of the prefix.
     pub services: Vec<String>,
 }

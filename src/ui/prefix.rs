@@ -16,6 +16,11 @@ const COLOURS: &[AnsiColor] = &[
     AnsiColor::BrightBlue,
 ];
 
+/// The colour of the service at `index`.
+pub fn colour(index: usize) -> AnsiColor {
+    COLOURS[index % COLOURS.len()]
+}
+
 /// A prefix of the same width for every service.
 #[derive(Clone, Debug)]
 pub struct Prefixes {
@@ -43,7 +48,7 @@ impl Prefixes {
             .iter()
             .position(|name| name == service)
             .unwrap_or_default();
-        let style = Style::new().fg_color(Some(Color::Ansi(COLOURS[index % COLOURS.len()])));
+        let style = Style::new().fg_color(Some(Color::Ansi(colour(index))));
         let width = self.width;
         format!("{style}{service:width$} |{style:#} ")
     }

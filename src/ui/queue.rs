@@ -2,6 +2,7 @@
 //! is read from the engine, which keeps it: nothing is dropped, and memory is bounded.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -18,6 +19,7 @@ struct State<T> {
     items: Vec<T>,
     bytes: usize,
     closed: bool,
+    woken: bool,
 }
 
 /// What the writer got.
@@ -36,6 +38,7 @@ impl<T> Queue<T> {
                 items: Vec::new(),
                 bytes: 0,
                 closed: false,
+                woken: false,
             }),
             limit,
             filled: Condvar::new(),
@@ -49,8 +52,11 @@ impl<T> Queue<T> {
     }
 
     /// Adds `item` of `bytes` bytes. When the row is full and `patient`, it waits for room; what is not
-    /// patient is so little that it is always taken. False when nobody writes any more.
-    pub fn push(&self, item: T, bytes: usize, patient: bool) -> bool {
+    /// patient is so little that it is always taken.
+    ///
+    /// # Errors
+    /// The item, when nobody writes any more.
+    pub fn push(&self, item: T, bytes: usize, patient: bool) -> Result<(), T> {
         let state = self.state();
         if patient && state.bytes >= self.limit && !state.closed {
             drop(state);
@@ -68,9 +74,9 @@ impl<T> Queue<T> {
         self.add(state, item, bytes)
     }
 
-    fn add(&self, mut state: MutexGuard<'_, State<T>>, item: T, bytes: usize) -> bool {
+    fn add(&self, mut state: MutexGuard<'_, State<T>>, item: T, bytes: usize) -> Result<(), T> {
         if state.closed {
-            return false;
+            return Err(item);
         }
         state.items.push(item);
         state.bytes += bytes;
@@ -79,7 +85,13 @@ impl<T> Queue<T> {
         if first {
             self.filled.notify_one();
         }
-        true
+        Ok(())
+    }
+
+    /// Wakes the writer although there may be nothing to write.
+    pub fn wake(&self) {
+        self.state().woken = true;
+        self.filled.notify_one();
     }
 
     /// Nothing more is taken; the writer gets what is there.
@@ -89,10 +101,15 @@ impl<T> Queue<T> {
         self.emptied.notify_all();
     }
 
-    /// Everything there is, as soon as there is something, or no more will come.
+    /// Whether nothing more is taken.
+    pub fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// Everything there is, as soon as there is something or the writer is woken.
     pub fn take(&self) -> Taken<T> {
         let mut state = self.state();
-        while state.items.is_empty() && !state.closed {
+        while state.items.is_empty() && !state.closed && !state.woken {
             state = self
                 .filled
                 .wait(state)
@@ -101,7 +118,23 @@ impl<T> Queue<T> {
         self.taken(state)
     }
 
+    /// Nothing, at `end` or when the queue is closed: until then items gather.
+    pub fn pause_until(&self, end: Instant) {
+        let mut state = self.state();
+        while !state.closed {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            (state, _) = self
+                .filled
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     fn taken(&self, mut state: MutexGuard<'_, State<T>>) -> Taken<T> {
+        state.woken = false;
         state.bytes = 0;
         let taken = Taken {
             items: std::mem::take(&mut state.items),
@@ -110,6 +143,19 @@ impl<T> Queue<T> {
         drop(state);
         self.emptied.notify_all();
         taken
+    }
+
+    /// Waits until the writer is woken or the queue is closed, and takes nothing. True when it is closed.
+    pub fn wait_woken(&self) -> bool {
+        let mut state = self.state();
+        while !state.closed && !state.woken {
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.woken = false;
+        state.closed
     }
 }
 
@@ -138,7 +184,7 @@ mod tests {
                 let queue = queue.clone();
                 scope.spawn(move || {
                     for number in 0..5_000 {
-                        assert!(queue.push((writer, number), 10, true));
+                        assert_eq!(queue.push((writer, number), 10, true), Ok(()));
                     }
                 });
             }
@@ -158,10 +204,10 @@ mod tests {
     #[test]
     fn what_cannot_wait_is_taken_by_a_full_row_and_nothing_by_a_closed_one() {
         let queue = Queue::new(1);
-        assert!(queue.push("a", 10, true));
-        assert!(queue.push("b", 10, false));
+        assert_eq!(queue.push("a", 10, true), Ok(()));
+        assert_eq!(queue.push("b", 10, false), Ok(()));
         queue.close();
-        assert!(!queue.push("c", 10, true));
+        assert_eq!(queue.push("c", 10, true), Err("c"));
         let taken = queue.take();
         assert_eq!(taken.items, ["a", "b"]);
         assert!(taken.closed);
@@ -170,14 +216,14 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_task_that_waits_for_room_does_not_hold_the_others() {
         let queue = Arc::new(Queue::new(1));
-        queue.push(0, 10, true);
+        assert_eq!(queue.push(0, 10, true), Ok(()));
         let full = queue.clone();
         let waits = tokio::spawn(async move { full.push(1, 10, true) });
         // The only worker is free for this.
         let other = tokio::spawn(async { 7 });
         assert_eq!(other.await.expect("it runs"), 7);
         assert_eq!(queue.take().items, [0]);
-        assert!(waits.await.expect("it runs"));
+        assert_eq!(waits.await.expect("it runs"), Ok(()));
         assert_eq!(queue.take().items, [1]);
     }
 }

@@ -13,6 +13,7 @@ mod dev;
 mod dev_agent;
 mod dev_events;
 mod dev_order;
+mod dev_screen;
 mod dev_watch;
 mod examples;
 mod fix;

@@ -165,7 +165,7 @@ impl Project {
     }
 
     /// `program` in the project's directory and with its variables.
-    fn with_surroundings(&self, program: &str) -> Command {
+    pub fn with_surroundings(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.directory.path())
