@@ -25,6 +25,7 @@ mod rules;
 mod schema;
 mod source_lines;
 mod stdout;
+mod why;
 
 use clap::Parser;
 
@@ -71,6 +72,7 @@ pub fn run() -> Exit {
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
             Command::Rules(rules) => rules::run(&rules),
             Command::Schema(shown) => schema::run(&shown),
+            Command::Why(asked) => why::run(&before.with(&asked.project), &asked),
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

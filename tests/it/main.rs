@@ -28,3 +28,4 @@ mod stop;
 mod support;
 mod task;
 mod tasks;
+mod why;
