@@ -20,11 +20,12 @@
 //! | [`evidence`] | plain records of what was seen | `app`, `mask` |
 //! | [`finding`] | a finding and what a rule is | `app`, `evidence` |
 //! | [`event`] | what happens during a run | `labels` |
+//! | [`dev_servers`] | commands to what they are: a development server, a watcher, one that reads its files per request | `app`, `evidence` |
 //! | [`plan`] | order: what may start now, what may stop now | `app` |
-//! | [`checks`] | the rules: evidence in, findings out | `app`, `evidence`, `finding`, `scan` |
+//! | [`checks`] | the rules: evidence in, findings out | `app`, `dev_servers`, `evidence`, `finding`, `scan` |
 //! | [`engine`] | the container engine, the only user of its client library | |
 //! | [`run`] | what both runs share: images, starting, stopping, probes, clean-up | `app`, `build`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `wire` |
-//! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
+//! | [`dev`] | the app as it is developed | `app`, `build`, `compose`, `dev_servers`, `engine`, `event`, `evidence`, `labels`, `plan`, `run`, `wire` |
 //! | [`prod`] | the app as ECS tasks | `app`, `compose`, `engine`, `event`, `evidence`, `labels`, `mask`, `plan`, `run`, `wire` |
 //! | [`collect`] | looks at disk, images and both runs, and writes down evidence | `app`, `build`, `compose`, `dev`, `engine`, `event`, `evidence`, `labels`, `mask`, `prod`, `run`, `scan`, `secrets` |
 //! | [`fix`] | findings to edits of the project's files | `app`, `build`, `compose`, `evidence`, `finding`, `scan`, `secrets` |
@@ -51,6 +52,7 @@ pub mod cli;
 pub mod collect;
 pub mod compose;
 pub mod dev;
+pub mod dev_servers;
 pub mod engine;
 pub mod event;
 pub mod evidence;

@@ -33,6 +33,11 @@ impl GitIgnore {
         }
     }
 
+    /// Its patterns, in order.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
     /// What the last line that matches says of a path relative to the file's directory; none when no
     /// line matches.
     pub fn decide(&self, path: &str, is_directory: bool) -> Option<&Pattern> {

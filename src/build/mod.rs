@@ -6,6 +6,7 @@
 //! writes a Dockerfile for a service that has none, [`gitignore`] tells what a clean checkout lacks. Nothing here talks
 //! to an engine.
 
+pub mod compiles;
 pub mod context;
 pub mod copied;
 pub(crate) mod copy;

@@ -3,7 +3,6 @@
 //! One file per rule, in the folder of its family; [`registry`] lists them all.
 
 pub mod baseline;
-mod dev_servers;
 pub mod fingerprint;
 mod hosts;
 pub mod ignore;

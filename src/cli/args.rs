@@ -79,6 +79,8 @@ pub enum Command {
     Sync(Sync),
     /// Stop and remove everything of the project
     Down(Down),
+    /// Tell what becomes of a file: watched or ignored, by which line, and where it goes
+    Why(Why),
     /// Show the Dockerfile that production needs for a service
     Dockerfile(Dockerfile),
     /// Print the project as it is resolved, in the form of `docker compose config`
@@ -269,6 +271,17 @@ pub struct Rules {
 pub struct Explain {
     /// Code or name of a rule: `H001`, `port-clash`
     pub rule: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Why {
+    #[command(flatten)]
+    pub project: Project,
+    /// A file or directory of the project; it need not be there
+    pub path: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -25,6 +25,14 @@ impl std::fmt::Display for IgnoredBy {
     }
 }
 
+/// The top of the checkout that `directory` is in: the directory above with a `.git`, else itself.
+pub fn top(directory: &Path) -> PathBuf {
+    let top = directory
+        .ancestors()
+        .find(|above| above.join(".git").exists());
+    top.unwrap_or(directory).to_owned()
+}
+
 /// The ignore files of a project, read as they are needed.
 #[derive(Debug)]
 pub struct Checkout {
@@ -38,11 +46,8 @@ impl Checkout {
     /// The checkout that `directory` is in: the directory above with a `.git`, else `directory`
     /// itself, as of an archive of the sources.
     pub fn find(directory: &Path) -> Self {
-        let top = directory
-            .ancestors()
-            .find(|above| above.join(".git").exists());
         Self {
-            top: top.unwrap_or(directory).to_owned(),
+            top: top(directory),
             shown_from: directory.to_owned(),
             files: BTreeMap::new(),
         }

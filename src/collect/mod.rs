@@ -32,6 +32,7 @@ mod secrets;
 mod start_order;
 pub mod task_run;
 mod values;
+pub mod watch_defaults;
 pub mod without_engine;
 mod written;
 

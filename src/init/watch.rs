@@ -3,23 +3,14 @@
 //! Sources that a process only reads are copied into the container; what is compiled, and what says what to install,
 //! means another build. The actions are those of the Compose Specification, "Compose Develop Specification".
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::compose_file::{Map, Yaml};
 use super::language::{self, Change, Language};
 use super::project::Project;
+use crate::build::compiles::compiles;
 use crate::build::copied::FileKind;
-use crate::build::dockerfile::{Command, Copy, Kind};
+use crate::build::dockerfile::{Copy, Kind};
 use crate::build::stages::{Base, Resolved};
 use crate::build::{glob, paths};
-
-/// A `RUN` that makes something of the sources copied above it.
-static COMPILES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(build|compile|tsc|webpack|vite|rollup|esbuild|precompile|collectstatic|make|cmake|gcc|generate)\b")
-        .expect("a constant pattern")
-});
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,13 +115,6 @@ fn sources(
         rules.extend(taken);
     }
     rules
-}
-
-fn compiles(command: &Command) -> bool {
-    match command {
-        Command::Shell(text) => COMPILES.is_match(text),
-        Command::Exec(words) => COMPILES.is_match(&words.join(" ")),
-    }
 }
 
 fn is_web_server(image: &Resolved) -> bool {

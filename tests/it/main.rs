@@ -34,3 +34,4 @@ mod stop;
 mod support;
 mod task;
 mod tasks;
+mod why;

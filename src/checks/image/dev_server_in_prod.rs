@@ -1,9 +1,9 @@
 //! E009 `dev-server-in-prod`.
 
 use crate::app::Place;
-use crate::checks::dev_servers::{self, Environment, Server};
 use crate::checks::rule;
 use crate::checks::words::list;
+use crate::dev_servers::{self, Environment, Server};
 use crate::evidence::{CommandOrigin, CommandSeen, Evidence, Process};
 use crate::finding::Finding;
 

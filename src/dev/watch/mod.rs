@@ -1,6 +1,7 @@
 //! Watching files: what changed, when it is quiet, which rule it concerns, what has to be sent.
 
 pub mod batch;
+pub mod defaults;
 pub mod editors;
 pub mod mirror;
 mod poll;

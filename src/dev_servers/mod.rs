@@ -5,6 +5,7 @@ mod debuggers;
 mod javascript;
 mod others;
 mod python;
+pub mod reload;
 
 use crate::app::{EnvVar, Place};
 use crate::evidence::{Process, VariableSeen};
