@@ -19,7 +19,7 @@ check:
     cargo fmt --check
     cargo clippy --all-targets -- -D warnings
 
-# Feeds a reader with mutated input: config, interpolate, env_file or dns. Needs cargo-fuzz.
+# Feeds a reader with mutated input: config, interpolate, env_file, frame or dns. Needs cargo-fuzz.
 fuzz target='config' seconds='300':
     RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -rss_limit_mb=512 -timeout=5 -max_len=16384
 

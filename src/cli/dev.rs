@@ -58,15 +58,7 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
             listed(&ground.copied)
         )));
     }
-    let result = work(
-        &session,
-        &app,
-        ground,
-        args.detach,
-        wanted,
-        keys.commands,
-    )
-    .await;
+    let result = work(&session, &app, ground, args.detach, wanted, keys.commands).await;
     dev_screen::end(keys.checking).await;
     let keep = args.detach && result.is_ok();
     if !keep {
@@ -124,6 +116,7 @@ async fn work(
     commands: UnboundedReceiver<Command>,
 ) -> Result<(), Failure> {
     let images = images(session, app).await?;
+    let copied = ground.copied.clone();
     let run = DevRun::create(session, app, &images, ground, !detach).await?;
     if let Err(error) = run.start().await {
         run.stop().await;
@@ -136,9 +129,17 @@ async fn work(
         ));
         return Ok(());
     }
-    let ruled = dev_watch::ruled(app)?;
+    let (ruled, notes) = dev_watch::ruled(app, &images, &copied)?;
+    for note in notes {
+        session.emit(Event::Note(note));
+    }
+    let asked = live::Asked {
+        ruled,
+        wanted,
+        commands,
+    };
     let over = all_ended(session, &run);
-    let watching = live::run(session, app, &run, &images, ruled, wanted, commands, over).await;
+    let watching = live::run(session, app, &run, &images, asked, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
     watching.map_err(Failure::from)

@@ -75,7 +75,7 @@ pub fn run() -> Exit {
             Command::Rules(rules) => rules::run(&rules),
             Command::Schema(shown) => schema::run(&shown),
             Command::Sync(sync) => sync::run(&before.with(&sync.project), sync).await,
-            Command::Why(asked) => why::run(&before.with(&asked.project), &asked),
+            Command::Why(asked) => why::run(&before.with(&asked.project), &asked).await,
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

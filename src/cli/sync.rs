@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::args;
 use super::exit::{Exit, Failure};
 use super::{dev_watch, project};
@@ -38,7 +40,8 @@ pub async fn run(project: &args::Project, args: args::Sync) -> Result<Exit, Fail
     let mut differed = false;
     let mut left = false;
     let mut compared = 0;
-    for one in dev_watch::ruled(&app)? {
+    let (ruled, _) = dev_watch::ruled(&app, &IndexMap::new(), &[])?;
+    for one in ruled {
         let name = &one.service.name;
         let of = one
             .service

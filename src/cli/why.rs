@@ -1,6 +1,7 @@
 //! `envsim why PATH`: what becomes of one file.
 
 mod answer;
+mod synced;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -14,8 +15,8 @@ use crate::collect::{watch_defaults, without_engine};
 use crate::dev::watch::rule::{Matcher, Verdict};
 use answer::{Answer, ImageAnswer, MountAnswer, Outcome, RuleAnswer, ServiceAnswer, There, short};
 
-/// Runs the command. It needs no engine.
-pub fn run(project: &args::Project, args: &args::Why) -> Result<Exit, Failure> {
+/// Runs the command. It needs no engine; where the app runs, its containers tell of the last sync.
+pub async fn run(project: &args::Project, args: &args::Why) -> Result<Exit, Failure> {
     let dev = project::app_of_files(project, Mode::Dev, false)?;
     let prod = project::app_of_files(project, Mode::Prod, false)?;
     let options = project::options(project)?;
@@ -29,11 +30,12 @@ pub fn run(project: &args::Project, args: &args::Why) -> Result<Exit, Failure> {
         services.push(of_service(&dev, &prod, service, &path)?);
     }
     services.retain(ServiceAnswer::concerns);
-    let answer = Answer {
+    let mut answer = Answer {
         path: dev.relative(&path),
         there: there(&path),
         services,
     };
+    synced::fill(&dev.name, &mut answer).await;
     if args.json {
         let text = serde_json::to_string_pretty(&answer);
         let text = text.map_err(|error| Failure::usage(error.to_string(), ""))?;

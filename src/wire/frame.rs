@@ -273,7 +273,7 @@ impl Decoder {
     /// Bytes that are no frame, or one out of sequence: the stream cannot be used any more.
     // No iterator: which messages come is the caller's to say, and an error is not an end.
     #[allow(clippy::should_implement_trait)]
-    pub fn next<M: Message>(&mut self) -> Result<Option<(u64, M)>, FrameError> {
+    pub fn decode<M: Message>(&mut self) -> Result<Option<(u64, M)>, FrameError> {
         if self.broken {
             return Ok(None);
         }
@@ -531,7 +531,9 @@ impl Message for Request {
                 let mut rest = || {
                     let (number, path) = (fields.u16()?, fields.bytes()?);
                     let (owned, user, group) = (fields.bool()?, fields.u32()?, fields.u32()?);
-                    Some((number, path, owned.then_some((user, group))))
+                    // Without an owner nothing is in its place.
+                    (owned || (user, group) == (0, 0))
+                        .then(|| (number, path, owned.then_some((user, group))))
                 };
                 let (number, path, owner) = rest().ok_or_else(damaged)?;
                 let inner = path.strip_prefix(b"/").ok_or(FrameError::Path)?;
@@ -732,6 +734,9 @@ impl Message for Reply {
                         1 => {
                             let (size, known) = (fields.u64()?, fields.bool()?);
                             let hash = fields.array()?;
+                            if !known && hash != [0; 16] {
+                                return None;
+                            }
                             EntryKind::File {
                                 size,
                                 hash: known.then_some(hash),
@@ -923,7 +928,7 @@ mod tests {
         let mut all = Vec::new();
         for piece in bytes.chunks(cut) {
             decoder.push(piece);
-            while let Some((number, message)) = decoder.next()? {
+            while let Some((number, message)) = decoder.decode()? {
                 assert_eq!(number, all.len() as u64);
                 all.push(message);
             }
@@ -993,9 +998,9 @@ mod tests {
         for length in [0u32, 8, MOST as u32 + 1, u32::MAX] {
             let mut decoder = Decoder::default();
             decoder.push(&length.to_le_bytes());
-            let error = decoder.next::<Request>().unwrap_err();
+            let error = decoder.decode::<Request>().unwrap_err();
             assert_eq!(error, FrameError::Length(length as usize));
-            assert_eq!(decoder.next::<Request>(), Ok(None));
+            assert_eq!(decoder.decode::<Request>(), Ok(None));
         }
     }
 

@@ -94,7 +94,7 @@ impl Link {
     /// Serves the frames that are there whole.
     fn serve_all(&mut self) -> io::Result<()> {
         loop {
-            match self.decoder.next::<Request>() {
+            match self.decoder.decode::<Request>() {
                 Ok(Some((number, request))) => {
                     self.next = number + 1;
                     if let Err(reason) = self.server.serve(number, request, &mut self.out)? {

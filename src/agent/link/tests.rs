@@ -92,7 +92,7 @@ impl Link {
     fn reply(&mut self) -> Option<Reply> {
         let mut bytes = [0; 65536];
         loop {
-            if let Some((_, reply)) = self.decoder.next().unwrap() {
+            if let Some((_, reply)) = self.decoder.decode().unwrap() {
                 return Some(reply);
             }
             match self.output.read(&mut bytes).unwrap() {

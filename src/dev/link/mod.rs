@@ -225,7 +225,7 @@ async fn read(
         }
         decoder.push(&chunk.bytes);
         loop {
-            match decoder.next::<Reply>() {
+            match decoder.decode::<Reply>() {
                 Ok(None) => break,
                 Ok(Some((
                     _,

@@ -26,6 +26,8 @@ use crate::wire::frame::{At, EntryKind, Request};
 /// Between two tries to reach the agent; it grows.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
+/// How long changes are gathered for a restart that follows another one.
+const GATHER: Duration = Duration::from_millis(50);
 /// Tries before files go through the engine.
 const TRIES: u32 = 3;
 
@@ -47,6 +49,16 @@ pub struct OfImage {
     pub stop_signal: Option<String>,
     /// `USER`.
     pub user: Option<String>,
+}
+
+/// What a keeper works with.
+pub struct Given {
+    /// Of the image.
+    pub image: OfImage,
+    /// Whether the container was made with the agent.
+    pub agent: bool,
+    /// What is to come back from the container.
+    pub wanted: Arc<Wanted>,
 }
 
 /// What a service is told.
@@ -105,15 +117,12 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// A keeper of `service` that hears `orders` until there are no more.
+    /// A keeper of `service` that hears orders until there are no more, and tells `words`.
     pub fn spawn(
         session: &Session,
         service: &Service,
-        directory: PathBuf,
-        roots: Vec<Root>,
-        image: OfImage,
-        agent: bool,
-        wanted: Arc<Wanted>,
+        targets: Targets,
+        given: Given,
         words: mpsc::UnboundedSender<Word>,
     ) -> mpsc::UnboundedSender<Order> {
         let (give, orders) = mpsc::unbounded_channel();
@@ -121,15 +130,15 @@ impl Keeper {
         let keeper = Self {
             session: session.clone(),
             service: service.clone(),
-            targets: Arc::new(Targets { directory, roots }),
-            image,
+            targets: Arc::new(targets),
+            image: given.image,
             engine_owner: (0, 0),
             words,
             container: None,
             link: None,
-            agent,
+            agent: given.agent,
             removals: BTreeMap::new(),
-            wanted,
+            wanted: given.wanted,
             changed,
         };
         tokio::spawn(keeper.run(orders, changes));
@@ -144,6 +153,7 @@ impl Keeper {
         // Work that waits for a restart under way, which must not hold back what only syncs.
         let (restarted, mut restarts) = mpsc::unbounded_channel::<()>();
         let mut restarting = false;
+        let mut gathering = false;
         let mut again: Option<Work> = None;
         loop {
             let link = self.link.clone();
@@ -188,9 +198,21 @@ impl Keeper {
                 },
                 Some(()) = restarts.recv() => {
                     restarting = false;
-                    if let Some(work) = again.take() {
-                        restarting = true;
-                        self.act(work, restarted.clone());
+                    // Where one restart follows another, files are changing: those of the next moment come with it.
+                    if again.is_some() && !gathering {
+                        (restarting, gathering) = (true, true);
+                        let gathered = restarted.clone();
+                        tokio::spawn(async move {
+                            tokio::time::sleep(GATHER).await;
+                            // The keeper is gone only when the run is over.
+                            let _ = gathered.send(());
+                        });
+                    } else {
+                        gathering = false;
+                        if let Some(work) = again.take() {
+                            restarting = true;
+                            self.act(work, restarted.clone());
+                        }
                     }
                 }
                 Some(at) = changes.recv() => self.back(at),

@@ -31,8 +31,9 @@ use crate::plan::start::State;
 use crate::run::image::{self, Image, Want};
 use crate::run::{RunError, Session};
 use crate::wire::frame::At;
+use arrival::Targets;
 use back::{Decision, Wanted};
-use keeper::{Keeper, OfImage, Order, Root, Word};
+use keeper::{Given, Keeper, OfImage, Order, Root, Word};
 use work::{Place, RootStep, Work};
 
 /// A service and its rules.
@@ -41,6 +42,16 @@ pub struct Ruled<'a> {
     pub service: &'a Service,
     /// Its rules, ready to be asked.
     pub matchers: Vec<Matcher>,
+}
+
+/// What the user asks of the loop.
+pub struct Asked<'a> {
+    /// The services with their rules.
+    pub ruled: Vec<Ruled<'a>>,
+    /// What is to come back from the containers.
+    pub wanted: Wanted,
+    /// What keys ask for while it runs.
+    pub commands: mpsc::UnboundedReceiver<Command>,
 }
 
 /// One rule in the loop.
@@ -85,11 +96,14 @@ pub async fn run(
     app: &App,
     run: &DevRun<'_>,
     images: &IndexMap<String, Image>,
-    ruled: Vec<Ruled<'_>>,
-    wanted: Wanted,
-    mut commands: mpsc::UnboundedReceiver<Command>,
+    asked: Asked<'_>,
     over: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
+    let Asked {
+        ruled,
+        wanted,
+        mut commands,
+    } = asked;
     let matchers = ruled.iter().flat_map(|one| one.matchers.iter().cloned());
     let mut source = Source::new(matchers.collect());
     let (tell, mut words) = mpsc::unbounded_channel();
@@ -234,14 +248,18 @@ impl<'a> Live<'a> {
         let orders = Keeper::spawn(
             self.session,
             one.service,
-            self.app.directory.clone(),
-            roots,
-            image.map_or_else(OfImage::default, |image| OfImage {
-                stop_signal: image.info.config.stop_signal.clone(),
-                user: image.info.config.user.clone(),
-            }),
-            run.has_agent(&one.service.name),
-            self.wanted.clone(),
+            Targets {
+                directory: self.app.directory.clone(),
+                roots,
+            },
+            Given {
+                image: image.map_or_else(OfImage::default, |image| OfImage {
+                    stop_signal: image.info.config.stop_signal.clone(),
+                    user: image.info.config.user.clone(),
+                }),
+                agent: run.has_agent(&one.service.name),
+                wanted: self.wanted.clone(),
+            },
             tell.clone(),
         );
         self.kept.push(Kept {

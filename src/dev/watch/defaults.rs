@@ -292,6 +292,11 @@ fn of_build(
                 WatchAction::Sync,
                 format!("{copied}, and {what} picks it up there"),
             ),
+            // What a server is configured with is below `/etc`; pages are not.
+            (Some(Reload::PerRequest(what)), _) if taken.target.starts_with("/etc/") => (
+                WatchAction::SyncAndRestart,
+                format!("{copied}, and {what} reads its configuration when it starts"),
+            ),
             (Some(Reload::PerRequest(what)), _) => (
                 WatchAction::Sync,
                 format!("{copied}, and {what} reads it with each request"),
