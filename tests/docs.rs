@@ -220,7 +220,7 @@ fn the_readme_shows_every_command() {
         assert!(readme.contains(&format!("envsim {name}")), "{name}");
         count += 1;
     }
-    assert_eq!(count, 15, "{help}");
+    assert_eq!(count, 16, "{help}");
 }
 
 #[test]
