@@ -15,7 +15,7 @@ const SOURCE: &str = "src/agent/main.rs";
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/agent");
-    println!("cargo::rerun-if-changed=src/wire.rs");
+    println!("cargo::rerun-if-changed=src/wire");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     match build() {
         Ok(()) => ExitCode::SUCCESS,

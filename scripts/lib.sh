@@ -54,15 +54,19 @@ can_be_root() { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }
 can_apt() { have apt-get && can_be_root; }
 
 APT_UPDATED=''
+# apt_update LOG: once per script.
+apt_update() {
+  [ -z "$APT_UPDATED" ] || return 0
+  # A broken third-party source must not stop the install: the packages below are the distribution's own.
+  as_root apt-get update -q >"$1" 2>&1 || true
+  APT_UPDATED=yes
+}
+
 # apt_install PACKAGE...: Debian and Ubuntu only; the whole output goes to a log.
 apt_install() {
   local log="$STATE_DIR/apt.log"
   note "installing $* with apt-get (log: $log)"
-  if [ -z "$APT_UPDATED" ]; then
-    # A broken third-party source must not stop the install: the packages below are the distribution's own.
-    as_root apt-get update -q >"$log" 2>&1 || true
-    APT_UPDATED=yes
-  fi
+  apt_update "$log"
   if ! as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >>"$log" 2>&1; then
     say "apt-get install $* failed. The end of its log:"

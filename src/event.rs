@@ -80,17 +80,52 @@ pub enum Event {
         /// What came back.
         answer: String,
     },
-    /// Watched files were acted on.
+    /// Changed files were acted on.
     Synced {
         /// Service.
         service: String,
-        /// What was done, in the words of the watch rule.
-        action: &'static str,
-        /// The paths, relative to the project.
-        paths: Vec<String>,
-        /// Milliseconds from the first event to the end of the action.
-        millis: u128,
+        /// What was done.
+        action: Action,
+        /// What changed.
+        paths: Vec<Changed>,
+        /// From the moment the first change was seen to the end of the action.
+        took: Duration,
     },
+}
+
+/// What was done for changed files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// They were brought into the container.
+    Synced,
+    /// They were brought into the container, and a command was run there.
+    SyncedAndRan,
+    /// They were brought into the container, which was found to differ.
+    Reconciled,
+    /// The service was restarted; `synced` when they were brought into the container before.
+    Restarted {
+        /// Whether files were synced.
+        synced: bool,
+        /// Which signal was sent instead, where the file names one.
+        signal: Option<String>,
+        /// The process did not end by itself in its time.
+        killed: bool,
+    },
+    /// The image was built again and the container replaced.
+    Rebuilt,
+}
+
+/// A path that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Relative to the project.
+    pub path: String,
+    /// Where it is in the container, when it was brought there.
+    pub target: Option<String>,
+    /// Bytes that were sent; none for what has no content, or is gone.
+    pub bytes: Option<u64>,
+    /// Whether it was removed.
+    pub gone: bool,
 }
 
 /// A change of a container.

@@ -57,6 +57,46 @@ fn the_readme_has_every_rule_with_its_code() {
     }
 }
 
+#[test]
+fn the_changelog_names_every_rule() {
+    let changelog = read("CHANGELOG.md");
+    for rule in envsim::checks::RULES {
+        let named = format!("{} `{}`", rule.info.code, rule.info.name);
+        assert!(changelog.contains(&named), "{named}");
+    }
+}
+
+#[test]
+fn the_json_report_of_the_readme_is_a_part_of_a_real_one() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## JSON report").expect("the section");
+    let block = section.split("```json\n").nth(1).expect("a block");
+    let (sample, _) = block.split_once("```").expect("its end");
+    let sample: serde_json::Value = serde_json::from_str(sample).expect("JSON");
+    let output = Command::new(env!("CARGO_BIN_EXE_envsim"))
+        .args(["-p", "course-goals-broken"])
+        .args(["prod-check", "--static", "--format", "json"])
+        .current_dir(root().join("examples/course-goals-broken"))
+        .output()
+        .expect("envsim can be started");
+    let real: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        let object = value.as_object().expect("an object");
+        object.keys().cloned().collect()
+    };
+    assert_eq!(keys(&sample), keys(&real));
+    for key in keys(&sample) {
+        match sample[&key].as_array() {
+            Some(shown) => {
+                let all = real[&key].as_array().expect("a list");
+                assert!(shown.iter().all(|one| all.contains(one)), "{key}: {all:#?}");
+                assert_eq!(shown.is_empty(), all.is_empty(), "{key}");
+            }
+            None => assert_eq!(sample[&key], real[&key], "{key}"),
+        }
+    }
+}
+
 /// The pages under `docs/rules` and what each has to hold.
 fn rule_pages() -> Vec<(String, String)> {
     let rules = envsim::checks::RULES.iter().map(|rule| rule.info);

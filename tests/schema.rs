@@ -146,6 +146,8 @@ fn schema_and_reader_accept_the_same() {
         "{probes: [{http: /health}, {command: 'true', timeout: 500ms}]}",
         "{prod: {environment: {A: 1, B: x}, command: [a], image: x}}",
         "{prod: {environment: [A=1, B=], command: a b, target: t}}",
+        "{dev: {agent: false, signal: SIGHUP, owner: '1000:1000'}}",
+        "{dev: {signal: 1, owner: 1000}, external: db.example.com}",
     ] {
         agree(&judge, &service(settings), true);
     }
@@ -224,6 +226,13 @@ fn schema_and_reader_refuse_the_same() {
         "{prod: {environment: [A]}}",
         "{prod: {env: {A: 1}}}",
         "{prod: {image: [a]}}",
+        "{dev: {agent: perhaps}}",
+        "{dev: {agents: true}}",
+        "{dev: {signal: SIG HUP}}",
+        "{dev: {signal: 0}}",
+        "{dev: {owner: node}}",
+        "{dev: {owner: '1000:node'}}",
+        "{dev: [agent]}",
     ] {
         agree(&judge, &service(settings), false);
     }

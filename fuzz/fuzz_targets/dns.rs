@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 // The agent is a program of its own and no part of the library, so its files are taken in here.
 #[allow(dead_code)]
-#[path = "../../src/wire.rs"]
+#[path = "../../src/wire/mod.rs"]
 mod wire;
 #[allow(dead_code)]
 #[path = "../../src/agent/dns"]

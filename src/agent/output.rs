@@ -1,4 +1,5 @@
-//! The agent's one way to speak: events on standard output. Nothing else may print.
+//! How the roles beside a task speak: events on standard output. Nothing else may print there; `init` leaves
+//! standard output to its program, and `link` writes frames.
 
 use std::io::{self, Write};
 

@@ -4,6 +4,7 @@
 //! [`read`] turns text into values and [`merge`] several files into one.
 
 mod build;
+mod develop;
 mod env;
 mod file;
 mod health;
@@ -12,6 +13,7 @@ mod port;
 pub mod read;
 mod service;
 mod settings;
+pub mod signal;
 mod task;
 #[cfg(test)]
 pub mod testing;
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::compose::{At, Level, Place, Problem, Problems, nearest};
 pub use build::{Build, BuildSecret};
+pub use develop::DevSettings;
 pub use env::{EnvFrom, EnvVar};
 pub use file::{FileKind, FileMount, FileSource, Hidden};
 pub use health::HealthCheck;

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, Build, EnvVar, External, FileMount, HealthCheck, Mount, Place, Port, ProdOverrides,
-    Settings, WatchRule,
+    At, Build, DevSettings, EnvVar, External, FileMount, HealthCheck, Mount, Place, Port,
+    ProdOverrides, Settings, WatchRule,
 };
 
 /// A service: the Compose keys that the two runs use.
@@ -140,6 +140,9 @@ pub struct Service {
     pub external: Option<External>,
     /// `x-envsim.prod`.
     pub prod: ProdOverrides,
+    /// `x-envsim.dev`.
+    #[serde(default)]
+    pub dev: DevSettings,
 }
 
 /// A further container of a service.

@@ -75,6 +75,8 @@ pub enum Command {
     Logs(Logs),
     /// Run a command in a service of the dev run
     Exec(Exec),
+    /// Compare the dev run's containers with the project's files, and repair what differs
+    Sync(Sync),
     /// Stop and remove everything of the project
     Down(Down),
     /// Show the Dockerfile that production needs for a service
@@ -106,7 +108,24 @@ pub struct Dev {
     /// Leave the app running in the background
     #[arg(short, long)]
     pub detach: bool,
+    /// Bring files and restarts into the containers through the engine, without envsim's agent in them
+    #[arg(long)]
+    pub no_agent: bool,
     /// Services to run, with what they depend on; all when none is named
+    pub services: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Sync {
+    #[command(flatten)]
+    pub project: Project,
+    /// Show what only the container has, too
+    #[arg(long)]
+    pub verify: bool,
+    /// Repair nothing; the exit code is 1 when something differs
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Services to compare; all when none is named
     pub services: Vec<String>,
 }
 

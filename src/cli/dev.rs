@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::{dev_watch, project};
 use crate::app::{App, Mode, Service};
 use crate::dev::run::{self as dev, DevRun};
-use crate::dev::{Ground, scale};
+use crate::dev::{Ground, live, remote, scale};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::labels::RunKind;
@@ -27,8 +27,12 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     keep_only(&mut app, &args.services);
     let engine = Engine::connect().await?;
     project::warn_when_remote(&engine);
-    let ground = dev::ground(&engine).await?;
+    let mut ground = dev::ground(&engine).await?;
+    ground.agent = !args.no_agent;
     project::check_dev(&app, &ground, true)?;
+    if !ground.sees_files {
+        ground.copied = remote::sync_binds(&mut app);
+    }
     let app = scale::expand(app);
     let cancel =
         CancelSource::from_signals().map_err(|error| Failure::usage(error.to_string(), ""))?;
@@ -39,6 +43,13 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
     });
     let session = project::session(&engine, &app.name, RunKind::Dev, None, &sink, &cancel);
     cleanup::leftovers(&session, &app, "envsim dev").await?;
+    if !ground.copied.is_empty() {
+        session.emit(Event::Note(format!(
+            "the engine at {} does not see this machine's files, so what would be bind mounts are volumes that envsim keeps in step: {}",
+            engine.found().address,
+            listed(&ground.copied)
+        )));
+    }
     let result = work(&session, &app, ground, args.detach).await;
     let keep = args.detach && result.is_ok();
     if !keep {
@@ -56,6 +67,12 @@ pub async fn run(project: &args::Project, args: args::Dev) -> Result<Exit, Failu
         Err(Failure::Run(RunError::Interrupted)) => Ok(Exit::Clean),
         Err(failure) => Err(failure.with_lines(&app.directory)),
     }
+}
+
+/// Bind mounts, for a sentence.
+fn listed(copied: &[remote::Copied]) -> String {
+    let one = |copied: &remote::Copied| format!("`{}` of `{}`", copied.target, copied.service);
+    copied.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The named services and all they depend on; every service when none is named.
@@ -83,7 +100,7 @@ fn keep_only(app: &mut App, named: &[String]) {
 
 async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Result<(), Failure> {
     let images = images(session, app).await?;
-    let mut run = DevRun::create(session, app, &images, ground, !detach).await?;
+    let run = DevRun::create(session, app, &images, ground, !detach).await?;
     if let Err(error) = run.start().await {
         run.stop().await;
         return Err(error.into());
@@ -95,10 +112,12 @@ async fn work(session: &Session, app: &App, ground: Ground, detach: bool) -> Res
         ));
         return Ok(());
     }
-    let watching = dev_watch::watch(session, app, &mut run).await;
+    let ruled = dev_watch::ruled(app)?;
+    let over = all_ended(session, &run);
+    let watching = live::run(session, app, &run, &images, ruled, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
-    watching
+    watching.map_err(Failure::from)
 }
 
 async fn images(session: &Session, app: &App) -> Result<IndexMap<String, Image>, RunError> {
@@ -167,7 +186,7 @@ pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
         }
         let mut goes_on = false;
         for (_, id) in run.containers() {
-            if let Ok(Some(state)) = session.engine.inspect(id).await {
+            if let Ok(Some(state)) = session.engine.inspect(&id).await {
                 goes_on |= state.running || state.status == "restarting";
             }
         }

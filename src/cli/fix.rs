@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use super::exit::Failure;
 use crate::collect::without_engine;
-use crate::engine::Engine;
+use crate::engine::{Engine, Reference};
 use crate::evidence::Evidence;
 use crate::finding::{Fix, Judgement};
 use crate::fix::{self, BuildFiles, Ground, Outcome, Plan, Texts};
@@ -150,12 +150,8 @@ async fn digests(judgement: &Judgement, engine: &Engine) -> BTreeMap<String, Str
         let Ok(Some(info)) = engine.image(reference).await else {
             continue;
         };
-        let digest = info
-            .repo_digests
-            .iter()
-            .find_map(|known| known.split_once('@'));
-        if let Some((_, digest)) = digest {
-            digests.insert(reference.to_owned(), digest.to_owned());
+        if let Some(digest) = Reference::parse(reference).digest_among(&info.repo_digests) {
+            digests.insert(reference.to_owned(), digest);
         }
     }
     digests

@@ -25,6 +25,7 @@ mod rules;
 mod schema;
 mod source_lines;
 mod stdout;
+mod sync;
 
 use clap::Parser;
 
@@ -71,6 +72,7 @@ pub fn run() -> Exit {
             Command::Ps(ps) => ps::run(&before.with(&ps.project), ps).await,
             Command::Rules(rules) => rules::run(&rules),
             Command::Schema(shown) => schema::run(&shown),
+            Command::Sync(sync) => sync::run(&before.with(&sync.project), sync).await,
         }
     });
     // A blocking read of the terminal or a context still being packed must not hold the process.

@@ -42,10 +42,9 @@ pub async fn run(
     let targets = run.targets().await?;
     let probes = probe::run_all(session, &dev.probes, &targets, &|service| run.gone(service)).await;
     let again = probe::again(session, &dev.probes, &targets, &probes).await;
-    let (listeners, environment) = tokio::join!(
-        run.listeners(),
-        inside::environment(session, run.containers())
-    );
+    let containers = run.containers();
+    let (listeners, environment) =
+        tokio::join!(run.listeners(), inside::environment(session, &containers));
     let listeners = listeners?;
     let memory = run.memory().await?;
     run.stop().await;
@@ -54,7 +53,7 @@ pub async fn run(
         again,
         listeners,
         environment,
-        containers: run.containers().to_vec(),
+        containers: run.containers(),
         memory,
     })
 }

@@ -1,11 +1,13 @@
 //! The dev run: networks, volumes, containers in order.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::try_join_all;
 use indexmap::IndexMap;
 
-use super::{Ground, files, network, plan, settings};
+use super::agent::{self, Without};
+use super::{Ground, archive, files, network, owner, plan, remote, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, Engine, EngineError};
 use crate::event::Event;
@@ -16,14 +18,15 @@ use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent, hooks, image, listeners};
+use crate::run::{RunError, Session, agent as run_agent, hooks, image, listeners};
 
 /// A running dev environment.
 pub struct DevRun<'a> {
     session: Session,
     app: &'a App,
     supervisor: Supervisor,
-    containers: Vec<(String, String)>,
+    /// Service and container id; a rebuilt service gets another one.
+    containers: Mutex<Vec<(String, String)>>,
     ground: Ground,
 }
 
@@ -33,9 +36,18 @@ pub async fn ground(engine: &Engine) -> Result<Ground, RunError> {
     Ok(Ground {
         api: engine.api(),
         gpus: info.runtimes.iter().any(|name| name.contains("nvidia")),
-        runtimes: info.runtimes,
+        runtimes: info.runtimes.clone(),
         moved: Vec::new(),
+        agent: false,
+        sees_files: remote::sees_files(&engine.found().address, &info, kernel().as_deref()),
+        copied: Vec::new(),
     })
+}
+
+/// The release of this machine's kernel; none where it is not Linux.
+fn kernel() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim().to_owned())
 }
 
 impl<'a> DevRun<'a> {
@@ -60,6 +72,15 @@ impl<'a> DevRun<'a> {
         }
         make_volumes(session, app).await?;
         make_bind_sources(app)?;
+        if ground.agent
+            && let Err(error) =
+                run_agent::make_volume(session, &agent::volume(&session.labels)).await
+        {
+            ground.agent = false;
+            session.emit(Event::Warning(format!(
+                "the agent cannot be used, so files and restarts go through the engine: {error}"
+            )));
+        }
         let events = session.engine.events(&session.labels.filter()).await?;
         let mut containers: Vec<(String, String)> = Vec::new();
         let mut left: Vec<&Service> = app.services.values().collect();
@@ -97,7 +118,7 @@ impl<'a> DevRun<'a> {
             session: session.clone(),
             app,
             supervisor,
-            containers,
+            containers: Mutex::new(containers),
             ground,
         })
     }
@@ -128,8 +149,29 @@ impl<'a> DevRun<'a> {
     }
 
     /// Container of each service.
-    pub fn containers(&self) -> &[(String, String)] {
-        &self.containers
+    pub fn containers(&self) -> Vec<(String, String)> {
+        self.known().clone()
+    }
+
+    /// The container of `service`, as it is now.
+    pub fn container_of(&self, service: &str) -> Option<String> {
+        let known = self.known();
+        let found = known.iter().find(|(name, _)| name == service);
+        found.map(|(_, id)| id.clone())
+    }
+
+    /// Whether the containers of `service` were made with the agent.
+    pub fn has_agent(&self, service: &str) -> bool {
+        let own = self.app.services.get(service);
+        let refused = own.and_then(|service| service.dev.agent.as_ref());
+        self.ground.agent && refused.is_none_or(|agent| agent.value)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // Never left half changed, so a poisoned lock holds no harm.
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// States of the services, to wait for changes.
@@ -152,10 +194,10 @@ impl<'a> DevRun<'a> {
     /// How probes reach the services.
     pub async fn targets(&self) -> Result<Targets, RunError> {
         let mut targets = Targets {
-            containers: self.containers.iter().cloned().collect(),
+            containers: self.containers().into_iter().collect(),
             ..Targets::default()
         };
-        for (service, id) in &self.containers {
+        for (service, id) in &self.containers() {
             let state = self.session.engine.inspect(id).await?;
             for port in state.map(|state| state.ports).unwrap_or_default() {
                 if port.protocol == "tcp" {
@@ -171,8 +213,8 @@ impl<'a> DevRun<'a> {
     /// Memory of each service that runs, that of all its containers together.
     pub async fn memory(&self) -> Result<Vec<DevMemory>, RunError> {
         let states = self.supervisor.states();
-        let running = self
-            .containers
+        let containers = self.containers();
+        let running = containers
             .iter()
             .filter(|(service, _)| matches!(states.get(service), Some(State::Running { .. })));
         let all = running.map(|(name, id)| async move {
@@ -205,9 +247,10 @@ impl<'a> DevRun<'a> {
 
     /// Listening TCP sockets of each service that runs, read in its own network namespace.
     pub async fn listeners(&self) -> Result<Vec<Listener>, RunError> {
-        agent::ensure(&self.session).await?;
+        run_agent::ensure(&self.session).await?;
         let states = self.supervisor.states();
-        let running = self.containers.iter().filter(|(service, _)| {
+        let containers = self.containers();
+        let running = containers.iter().filter(|(service, _)| {
             let own_namespace = self
                 .app
                 .services
@@ -235,12 +278,11 @@ impl<'a> DevRun<'a> {
     pub async fn stop(&self) {
         let states = self.supervisor.states();
         let running: Vec<(String, String)> = self
-            .containers
-            .iter()
+            .containers()
+            .into_iter()
             .filter(|(name, _)| {
                 !matches!(states.get(name), Some(State::Pending | State::Never { .. }))
             })
-            .cloned()
             .collect();
         self.supervisor.hush();
         stop::stop_all(&self.session, self.app, &running, |name| stop::Manner {
@@ -254,18 +296,49 @@ impl<'a> DevRun<'a> {
         .await;
     }
 
-    /// Puts a new container in the place of `service`'s: after a rebuild.
-    pub async fn replace(&mut self, service: &Service, image: &Image) -> Result<String, RunError> {
-        let old = self
-            .containers
-            .iter()
-            .find(|(name, _)| *name == service.name)
-            .map(|(_, id)| id.clone());
+    /// Puts a new container in the place of `service`'s: after a rebuild. The old one runs until the new one is
+    /// made, and stays when that fails.
+    pub async fn replace(&self, service: &Service, image: &Image) -> Result<String, RunError> {
+        let engine = &self.session.engine;
+        let spec = spec(&self.session, self.app, service, image, &self.ground, &[]);
+        let old = self.container_of(&service.name);
+        if let Some(old) = &old {
+            let aside = format!("{}-old", spec.name);
+            engine.rename_container(old, &aside).await?;
+        }
+        let made = async {
+            let id = engine.create_container(&spec).await?;
+            match put_files(&self.session, service, &id).await {
+                Ok(()) => Ok(id),
+                Err(error) => {
+                    engine.remove_container(&id, true, true).await?;
+                    Err(error)
+                }
+            }
+        };
+        let made = async {
+            let id = made.await?;
+            put_copies(&self.session, service, image, &self.ground, &id).await?;
+            Ok::<_, RunError>(id)
+        };
+        let id = match made.await {
+            Ok(id) => id,
+            Err(error) => {
+                if let Some(old) = &old {
+                    engine.rename_container(old, &spec.name).await?;
+                }
+                return Err(error);
+            }
+        };
+        self.supervisor.replace(&service.name, &id);
+        for (name, known) in self.known().iter_mut() {
+            if *name == service.name {
+                known.clone_from(&id);
+            }
+        }
         if let Some(old) = old {
-            let engine = &self.session.engine;
             if let Err(reason) = hooks::pre_stop(&self.session, service, &old).await {
-                self.session
-                    .emit(Event::Warning(format!("{}: {reason}", service.name)));
+                self.warn(&service.name, &reason);
             }
             let seconds = stop_timeout(self.app, &service.name).as_secs() as u32;
             engine
@@ -273,29 +346,16 @@ impl<'a> DevRun<'a> {
                 .await?;
             engine.remove_container(&old, true, true).await?;
         }
-        let spec = plan::container(
-            self.app,
-            &self.session.labels,
-            &self.ground,
-            service,
-            &image.info.id,
-            &image.info.config.volumes,
-            &[],
-        );
-        let id = self.session.engine.create_container(&spec).await?;
-        put_files(&self.session, service, &id).await?;
-        self.supervisor.replace(&service.name, &id);
-        self.session.engine.start(&id).await?;
+        engine.start(&id).await?;
         if let Err(reason) = hooks::post_start(&self.session, service, &id).await {
-            self.session
-                .emit(Event::Warning(format!("{}: {reason}", service.name)));
-        }
-        for (name, known) in &mut self.containers {
-            if *name == service.name {
-                known.clone_from(&id);
-            }
+            self.warn(&service.name, &reason);
         }
         Ok(id)
+    }
+
+    fn warn(&self, service: &str, reason: &str) {
+        self.session
+            .emit(Event::Warning(format!("{service}: {reason}")));
     }
 }
 
@@ -430,6 +490,34 @@ async fn put_files(session: &Session, service: &Service, id: &str) -> Result<(),
     Ok(())
 }
 
+/// The container of `service`, with the agent in it where there is one.
+fn spec(
+    session: &Session,
+    app: &App,
+    service: &Service,
+    image: &Image,
+    ground: &Ground,
+    probed: &[u16],
+) -> ContainerSpec {
+    let config = &image.info.config;
+    let labels = &session.labels;
+    let (id, volumes) = (&image.info.id, &config.volumes);
+    let mut spec = plan::container(app, labels, ground, service, id, volumes, probed);
+    if ground.agent {
+        let words = |words: &Option<Vec<String>>| words.clone().unwrap_or_default();
+        let (entrypoint, command) = (words(&config.entrypoint), words(&config.cmd));
+        if let Err(Without::MustBeFirst(program)) =
+            agent::put_in(&mut spec, service, labels, &entrypoint, &command)
+        {
+            session.emit(Event::Note(format!(
+                "{}: `{program}` must be the first process of its container, so its files and restarts go through the engine",
+                service.name
+            )));
+        }
+    }
+    spec
+}
+
 async fn make(
     session: &Session,
     app: &App,
@@ -448,15 +536,7 @@ async fn make(
         })
         .collect();
     let image = image_of(images, service);
-    let spec = plan::container(
-        app,
-        &session.labels,
-        ground,
-        service,
-        &image.info.id,
-        &image.info.config.volumes,
-        &probed,
-    );
+    let spec = spec(session, app, service, image, ground, &probed);
     let id = session
         .engine
         .create_container(&spec)
@@ -481,7 +561,35 @@ async fn make(
             other => other.into(),
         })?;
     put_files(session, service, &id).await?;
+    put_copies(session, service, image, ground, &id).await?;
     Ok((service.name.clone(), id))
+}
+
+/// Copies what bind mounts would show where the engine does not see this machine's files.
+async fn put_copies(
+    session: &Session,
+    service: &Service,
+    image: &Image,
+    ground: &Ground,
+    id: &str,
+) -> Result<(), RunError> {
+    let own = |copied: &&remote::Copied| copied.service == service.name;
+    let copies: Vec<archive::Item> = ground
+        .copied
+        .iter()
+        .filter(own)
+        .map(|copied| archive::Item {
+            source: copied.source.clone(),
+            target: copied.target.clone(),
+        })
+        .collect();
+    if copies.is_empty() {
+        return Ok(());
+    }
+    let user = service.user.as_ref().or(image.info.config.user.as_ref());
+    let user = user.cloned().unwrap_or_default();
+    let owner = owner::ids(&session.engine, id, &user).await;
+    Ok(archive::put_trees(session, id, copies, owner).await?)
 }
 
 /// Named volumes with labels and driver; external ones must be there.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
 use bollard::query_parameters::{
-    CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, RestartContainerOptions,
-    StopContainerOptions, WaitContainerOptions,
+    CreateContainerOptions, KillContainerOptions, RemoveContainerOptions, RenameContainerOptions,
+    RestartContainerOptions, StopContainerOptions, WaitContainerOptions,
 };
 use futures::StreamExt;
 
@@ -199,6 +199,16 @@ impl Engine {
             Some(Err(e)) => Err(super::error::from_bollard(&doing, e)),
             None => Err(EngineError::other(doing, "the engine ended the wait")),
         }
+    }
+
+    /// Gives a container another name; it may be running.
+    pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let options = RenameContainerOptions {
+            name: name.to_string(),
+        };
+        let doing = format!("renaming container `{}`", short(id));
+        self.call(&doing, self.docker.rename_container(id, options))
+            .await
     }
 
     /// False when it was not there. `volumes` removes its anonymous volumes, too.

@@ -126,6 +126,15 @@ impl Reference {
         }
         text
     }
+
+    /// The digest that the registry of this reference knows an image by, out of the image's
+    /// `RepoDigests`. Another registry may know the same image by another digest.
+    pub fn digest_among(&self, repo_digests: &[String]) -> Option<String> {
+        let all = repo_digests.iter().map(|known| Self::parse(known));
+        let mut own = all
+            .filter(|known| known.registry == self.registry && known.repository == self.repository);
+        own.find_map(|known| known.digest)
+    }
 }
 
 impl Engine {
@@ -450,6 +459,21 @@ mod tests {
         ] {
             assert_eq!(Reference::parse(text).full(), full);
         }
+    }
+
+    #[test]
+    fn an_image_that_two_registries_have_is_named_by_the_digest_of_the_one_that_was_written() {
+        let known = [
+            "r.example/library/redis@sha256:1".to_owned(),
+            "redis@sha256:2".to_owned(),
+        ];
+        let digest = |text: &str| Reference::parse(text).digest_among(&known);
+        assert_eq!(digest("redis:7").as_deref(), Some("sha256:2"));
+        assert_eq!(
+            digest("r.example/library/redis").as_deref(),
+            Some("sha256:1")
+        );
+        assert_eq!(digest("r.example/redis"), None);
     }
 
     #[test]

@@ -20,11 +20,11 @@ type Shifts = BTreeMap<String, Vec<(u32, u32)>>;
 
 /// Carries out `repairs`, each on what the ones before it left.
 ///
-/// Those that point at a line come first, the last line of a file first, so that the places of the
-/// others stay true.
+/// Those that only change a line come first. Then come the others that point at a line, the last line
+/// of a file first. So the places of all that follow stay true.
 pub fn apply(repairs: &[Repair], texts: &Texts) -> Outcome {
     let mut order: Vec<&Repair> = repairs.iter().collect();
-    order.sort_by_key(|repair| std::cmp::Reverse(position(repair)));
+    order.sort_by_key(|repair| (!keeps_lines(repair), std::cmp::Reverse(position(repair))));
     let mut now = texts.clone();
     let mut shifts = Shifts::new();
     let mut outcome = Outcome::default();
@@ -43,6 +43,12 @@ pub fn apply(repairs: &[Repair], texts: &Texts) -> Outcome {
     outcome.done.sort();
     outcome.refused.sort();
     outcome
+}
+
+/// Whether all lines of all files have the same numbers after a repair.
+fn keeps_lines(repair: &Repair) -> bool {
+    let keeps = |step: &Step| matches!(step, Step::Exec { .. } | Step::Pin { .. });
+    repair.steps.iter().all(keeps)
 }
 
 /// The place that a repair points at: one that points at none comes last.
@@ -168,6 +174,45 @@ mod tests {
         assert_eq!(
             outcome.texts["app.py"],
             "import os\nimport redis\nr = redis.Redis(os.environ[\"CACHE_HOST\"])\nd = connect(host=os.environ[\"DB_HOST\"])\n"
+        );
+    }
+
+    #[test]
+    fn an_image_is_pinned_in_a_file_that_a_host_above_it_makes_longer() {
+        let before = texts(&[
+            ("web.py", "import os\nr = Redis('cache')\n"),
+            (
+                "compose.yaml",
+                "services:\n  web:\n    build: .\n  cache:\n    image: redis\n",
+            ),
+        ]);
+        let mut read = host(0, 2, 12, "cache", "CACHE_HOST");
+        let Step::Host { file, .. } = &mut read.steps[0] else {
+            unreachable!()
+        };
+        *file = "web.py".to_owned();
+        read.steps.push(Step::DevVariable(Variable {
+            file: "compose.yaml".to_owned(),
+            service: "web".to_owned(),
+            name: "CACHE_HOST".to_owned(),
+            value: "cache".to_owned(),
+        }));
+        let pin = Repair {
+            finding: 1,
+            title: "pin it".to_owned(),
+            steps: vec![Step::Pin {
+                file: "compose.yaml".to_owned(),
+                line: 5,
+                reference: "redis".to_owned(),
+                digest: "sha256:1".to_owned(),
+            }],
+        };
+        let outcome = apply(&[read, pin], &before);
+        assert_eq!(outcome.refused, []);
+        let after = &outcome.texts["compose.yaml"];
+        assert!(
+            after.contains("CACHE_HOST: \"cache\"\n  cache:\n    image: redis@sha256:1\n"),
+            "{after}"
         );
     }
 

@@ -135,9 +135,12 @@ fn insert(text: &str, tree: &Node, path: &[&str], variable: &Variable) -> Result
     let lines = Lines::of(text);
     let pair = format!("{}: {}", variable.name, quoted(&variable.value));
     match &node.value {
-        Value::Sequence(_) if rest.is_empty() && !lines.is_flow(node) => {
+        Value::Sequence(_) if rest.is_empty() => {
             let item = quoted(&format!("{}={}", variable.name, variable.value));
-            Ok(lines.append(key, &[format!("- {item}")]))
+            match lines.is_flow(node) {
+                true => lines.append_in_flow(node, &item),
+                false => Ok(lines.append(key, &[format!("- {item}")])),
+            }
         }
         Value::Mapping(_) if lines.is_flow(node) => {
             lines.append_in_flow(node, &nested(rest, &pair))
@@ -251,21 +254,21 @@ impl<'t> Lines<'t> {
         text
     }
 
-    /// The text with `pair` before the brace that closes `node`.
-    fn append_in_flow(&self, node: &Node, pair: &str) -> Result<String, Reason> {
+    /// The text with `entry` before the bracket that closes `node`.
+    fn append_in_flow(&self, node: &Node, entry: &str) -> Result<String, Reason> {
         let start = self.start(node);
         let close = closing(&self.text[start..])
             .map(|at| start + at)
             .ok_or_else(|| "a bracket is not closed".to_owned())?;
         let before = self.text[..close].trim_end();
-        let comma = if before.ends_with(['{', ',']) {
+        let comma = if before.ends_with(['{', '[', ',']) {
             ""
         } else {
             ", "
         };
         let space = if before.ends_with(',') { " " } else { "" };
         Ok(format!(
-            "{before}{comma}{space}{pair}{}",
+            "{before}{comma}{space}{entry}{}",
             &self.text[before.len()..]
         ))
     }
@@ -339,6 +342,16 @@ mod tests {
             "services:\n  web:\n    environment:\n    - A=1\n    image: x",
             &["environment"],
             "services:\n  web:\n    environment:\n    - A=1\n    - \"DB_URL=pg://127.0.0.1/x\"\n    image: x",
+        );
+        becomes(
+            "services:\n  web:\n    environment: [A=1, 'B=]' ]\n",
+            &["environment"],
+            "services:\n  web:\n    environment: [A=1, 'B=]', \"DB_URL=pg://127.0.0.1/x\" ]\n",
+        );
+        becomes(
+            "services:\n  web:\n    environment: []\n",
+            &["environment"],
+            "services:\n  web:\n    environment: [\"DB_URL=pg://127.0.0.1/x\"]\n",
         );
         becomes(
             "services: {web: {image: x}}\n",

@@ -505,6 +505,12 @@ fn mutable_tag(finding: &Finding, ground: &Ground) -> Steps {
 
 /// T006: a command in shell form becomes a list of words, so that PID 1 is the program.
 fn shell_form(finding: &Finding, texts: &Texts) -> Steps {
+    if !finding.data.contains_key("shell") {
+        return Err(
+            "no shell alone keeps the signal: the program has to take it, or its command must start the program itself"
+                .to_owned(),
+        );
+    }
     let place = place_of(finding)?;
     let file = place.path.to_string();
     let text = texts.get(&file).ok_or("its file cannot be read")?;

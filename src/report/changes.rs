@@ -21,6 +21,7 @@ pub fn write(changes: &[Change], verbose: bool, out: &mut dyn Write) -> std::io:
     }
     writeln!(out, "What ECS changes (no findings by themselves):")?;
     let mut short = Vec::new();
+    let mut hidden = 0;
     for kind in KINDS {
         let of_kind: Vec<&Change> = changes.iter().filter(|one| one.kind == kind).collect();
         if of_kind.is_empty() {
@@ -28,6 +29,7 @@ pub fn write(changes: &[Change], verbose: bool, out: &mut dyn Write) -> std::io:
         }
         if !verbose && kind != ChangeKind::Refused {
             short.push(format!("{} {}", of_kind.len(), kind.as_str()));
+            hidden += of_kind.len();
             continue;
         }
         writeln!(out, "  {}:", kind.as_str())?;
@@ -37,11 +39,13 @@ pub fn write(changes: &[Change], verbose: bool, out: &mut dyn Write) -> std::io:
         }
         if of_kind.len() > shown {
             short.push(format!("{} more {}", of_kind.len() - shown, kind.as_str()));
+            hidden += of_kind.len() - shown;
         }
     }
     if !short.is_empty() {
+        let which = if hidden == 1 { "it" } else { "them" };
         let short = short.join(", ");
-        writeln!(out, "  {short}; `--verbose` lists them")?;
+        writeln!(out, "  {short}; `--verbose` lists {which}")?;
     }
     writeln!(out)
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use sha2::{Digest, Sha256};
 
 use super::{RunError, Session};
-use crate::engine::EngineError;
+use crate::engine::{ContainerSpec, EngineError, MountSpec, TarSource};
 use crate::labels;
 
 static PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent"));
@@ -41,8 +41,49 @@ pub async fn ensure(session: &Session) -> Result<(), RunError> {
     })?;
     session
         .engine
-        .load_image(crate::engine::TarSource::Bytes(archive.into()))
+        .load_image(TarSource::Bytes(archive.into()))
         .await?;
+    Ok(())
+}
+
+/// Makes the volume `name` with the agent's program `agent` in it, to be mounted into containers of any image.
+///
+/// # Errors
+/// As [`ensure`], or when the engine refuses.
+pub async fn make_volume(session: &Session, name: &str) -> Result<(), RunError> {
+    ensure(session).await?;
+    let engine = &session.engine;
+    let labels = session.labels.of("agent", None);
+    engine
+        .create_volume(name, &labels, None, &BTreeMap::new())
+        .await?;
+    let target = "/agent-volume".to_owned();
+    let spec = ContainerSpec {
+        name: session.labels.name("agent"),
+        image: IMAGE.to_owned(),
+        labels,
+        mounts: vec![MountSpec::Volume {
+            name: name.to_owned(),
+            target: target.clone(),
+            read_only: false,
+            no_copy: true,
+            subpath: None,
+            labels: session.labels.of("agent", None),
+        }],
+        ..ContainerSpec::default()
+    };
+    // Never started: the engine mounts the volume to unpack the archive.
+    let id = engine.create_container(&spec).await?;
+    let archive = tar_of(&[("agent", PROGRAM, 0o755)]).map_err(|error| EngineError::Other {
+        doing: "packing the agent".to_owned(),
+        status: None,
+        message: error.to_string(),
+    })?;
+    let source = TarSource::Bytes(archive.into());
+    let filled = engine.put_archive(&id, &target, source).await;
+    let removed = engine.remove_container(&id, true, false).await;
+    filled?;
+    removed?;
     Ok(())
 }
 

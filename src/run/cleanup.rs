@@ -152,18 +152,19 @@ pub async fn remove(
         note(result, one.name, &mut removed.networks);
     }
 
-    if scope.temporary_volumes || scope.named_volumes {
-        for volume in engine.volumes(filter).await? {
-            let named = volume.labels.contains_key(labels::VOLUME);
-            let wanted = if named {
-                scope.named_volumes
-            } else {
-                scope.temporary_volumes
-            };
-            if wanted {
-                let result = engine.remove_volume(&volume.name, true).await;
-                note(result, volume.name, &mut removed.volumes);
-            }
+    for volume in engine.volumes(filter).await? {
+        let named = volume.labels.contains_key(labels::VOLUME);
+        let agent = volume.labels.get(labels::ROLE);
+        let wanted = if agent.is_some_and(|role| role == "agent") {
+            true
+        } else if named {
+            scope.named_volumes
+        } else {
+            scope.temporary_volumes
+        };
+        if wanted {
+            let result = engine.remove_volume(&volume.name, true).await;
+            note(result, volume.name, &mut removed.volumes);
         }
     }
     if scope.images {

@@ -143,7 +143,10 @@ fn is_client(path: &str) -> bool {
             name.as_str(),
             "redis" | "socket" | "memcached" | "cassandra" | "elasticsearch" | "opensearch"
         );
-    of_resolver || (CLIENTS.contains(&name.as_str()) && written_as_class)
+    // Ruby's `Net::HTTP`: a text in the first place is the host, addresses are objects.
+    let of_http =
+        pattern!(r"\bNet::HTTP\.(?:new|start|get|get_response|get_print)$").is_match(path);
+    of_resolver || of_http || (CLIENTS.contains(&name.as_str()) && written_as_class)
 }
 
 /// `setHost("db")`, `withHostname("db")`, `addServer("db")`, `net.LookupHost("db")`.
@@ -202,6 +205,9 @@ mod tests {
             ("a.java", "factory.setHost(\"db\");", None),
             ("a.java", "new Socket(\"db\", 5000)", Some(5000)),
             ("a.rb", "TCPSocket.new 'db', 5000", Some(5000)),
+            ("a.rb", "http = Net::HTTP.new('db', 8001)", Some(8001)),
+            ("a.rb", "Net::HTTP.start('db', 80) do |http|", Some(80)),
+            ("a.rb", "Net::HTTP.get('db', '/page')", None),
         ];
         for (path, text, port) in cases {
             let found = finds(path, text, &["db"]);
@@ -223,6 +229,7 @@ mod tests {
             ("a.js", "require('db')"),
             ("a.rb", "puts 'db', 80"),
             ("a.py", "redis('db')"),
+            ("a.rb", "My::HTTP.get('db', 80)"),
         ];
         for (path, text) in cases {
             finds_nothing(path, text, &["db"]);

@@ -1,6 +1,8 @@
 //! Events as plain lines.
 
-use crate::event::{Change, Event};
+use std::time::Duration;
+
+use crate::event::{Action, Change, Event};
 use crate::labels::RunKind;
 use crate::ui::{Prefixes, Show};
 
@@ -128,13 +130,13 @@ pub fn text(event: &Event) -> Option<String> {
             service,
             action,
             paths,
-            millis,
+            took,
         } => {
             let shown = match paths.as_slice() {
-                [one] => one.clone(),
+                [one] => one.path.clone(),
                 many => format!("{} files", many.len()),
             };
-            format!("{service}: {action} {shown} ({millis} ms)")
+            format!("{service}: {} {shown} ({})", done(action), duration(*took))
         }
         Event::Log { .. } => return None,
     })
@@ -145,5 +147,36 @@ fn name(run: RunKind, service: &str) -> String {
         RunKind::Dev => service.to_owned(),
         RunKind::ProdCheck => format!("{service} (prod)"),
         RunKind::Compare => format!("{service} (dev)"),
+    }
+}
+
+/// What was done, in the words of the watch rules.
+fn done(action: &Action) -> String {
+    match action {
+        Action::Synced => "synced".to_owned(),
+        Action::SyncedAndRan => "synced and ran a command for".to_owned(),
+        Action::Reconciled => "differed and was brought up to date:".to_owned(),
+        Action::Rebuilt => "rebuilt for".to_owned(),
+        Action::Restarted {
+            synced,
+            signal,
+            killed,
+        } => {
+            let before = if *synced { "synced and " } else { "" };
+            match signal {
+                Some(signal) => format!("{before}sent {signal} for"),
+                None if *killed => format!("{before}killed and restarted for"),
+                None => format!("{before}restarted for"),
+            }
+        }
+    }
+}
+
+/// Milliseconds, with a fraction where they are few.
+pub fn duration(took: Duration) -> String {
+    let millis = took.as_secs_f64() * 1000.0;
+    match millis < 10.0 {
+        true => format!("{millis:.1} ms"),
+        false => format!("{millis:.0} ms"),
     }
 }

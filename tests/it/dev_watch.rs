@@ -13,6 +13,10 @@ const COMMAND: &str = "echo started with $$(cat /src/page); trap exit TERM; slee
 
 impl Watched {
     fn start(rule: &str) -> Option<Self> {
+        Self::start_with(rule, &["dev"])
+    }
+
+    fn start_with(rule: &str, command: &[&str]) -> Option<Self> {
         let project = Project::with_engine()?;
         project
             .file("Dockerfile", "FROM debian:bookworm-slim\nCOPY src /src\n")
@@ -28,7 +32,7 @@ impl Watched {
         - {rule}
 "
             ));
-        let mut running = project.spawn(&["dev"]);
+        let mut running = project.spawn(command);
         running.wait_for("started with before");
         running.wait_for("watching the files of web");
         Some(Self { running, project })
@@ -145,16 +149,39 @@ fn sync_leaves_ignored_files_alone() {
 }
 
 #[test]
-fn restart_restarts_the_same_container() {
+fn restart_restarts_the_process_in_the_same_container() {
     let Some(watched) = Watched::start("{action: restart, path: ./src}") else {
         return;
     };
     let (container, started_at) = (watched.container(), watched.started_at());
     watched.project.file("src/page", "after");
     until("a second start", || {
-        (watched.started_at() != started_at).then_some(())
+        (watched.running.output().matches("started with").count() == 2).then_some(())
     });
     assert_eq!(watched.container(), container);
+    assert_eq!(watched.started_at(), started_at);
+    watched.ends_well();
+}
+
+#[test]
+fn without_the_agent_the_container_is_restarted_and_files_go_through_the_engine() {
+    let rule = "{action: sync+restart, path: ./src, target: /src}";
+    let Some(watched) = Watched::start_with(rule, &["dev", "--no-agent"]) else {
+        return;
+    };
+    let (container, started_at) = (watched.container(), watched.started_at());
+    watched.project.file("src/page", "after");
+    until("a second start", || {
+        (watched
+            .running
+            .output()
+            .matches("started with after")
+            .count()
+            == 1)
+            .then_some(())
+    });
+    assert_eq!(watched.container(), container);
+    assert_ne!(watched.started_at(), started_at);
     watched.ends_well();
 }
 

@@ -8,11 +8,24 @@ use serde_json::Value;
 
 use crate::support::{Project, Report};
 
+/// What one run says, for programs and for people.
+struct Checked {
+    report: Report,
+    /// With the example's own name as the project.
+    text: String,
+}
+
 /// Checks a copy of the example under a name of its own.
-fn check(example: &str) -> Option<Report> {
+fn check(example: &str) -> Option<Checked> {
     let project = Project::with_engine()?;
     project.example(example);
-    let report = Report::of(&project.run(&["prod-check", "--format", "json"]));
+    // Beside the project: it would be a file of the build context.
+    let beside = tempfile::tempdir().expect("a directory");
+    let file = beside.path().join("report.txt");
+    let human = format!("human={}", file.display());
+    let report = Report::of(&project.run(&["prod-check", "--format", "json", "--report", &human]));
+    let text = std::fs::read_to_string(&file).expect("the report for people");
+    let text = text.replace(project.name(), example);
     let left = project.eye().running_parts(project.name());
     assert!(
         left.is_empty(),
@@ -25,17 +38,24 @@ fn check(example: &str) -> Option<Report> {
         "left in the engine: {volumes:?}\n{}",
         report.outcome
     );
-    Some(report)
+    Some(Checked { report, text })
+}
+
+fn checked_goals_broken() -> Option<&'static Checked> {
+    static CHECKED: OnceLock<Option<Checked>> = OnceLock::new();
+    CHECKED
+        .get_or_init(|| check("course-goals-broken"))
+        .as_ref()
 }
 
 fn goals_broken() -> Option<&'static Report> {
-    static REPORT: OnceLock<Option<Report>> = OnceLock::new();
-    REPORT.get_or_init(|| check("course-goals-broken")).as_ref()
+    checked_goals_broken().map(|checked| &checked.report)
 }
 
 fn guestbook_broken() -> Option<&'static Report> {
-    static REPORT: OnceLock<Option<Report>> = OnceLock::new();
-    REPORT.get_or_init(|| check("guestbook-broken")).as_ref()
+    static CHECKED: OnceLock<Option<Checked>> = OnceLock::new();
+    let checked = CHECKED.get_or_init(|| check("guestbook-broken")).as_ref();
+    checked.map(|checked| &checked.report)
 }
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -57,20 +77,20 @@ fn checks_all_but_the_start_order(report: &Report) {
 
 #[test]
 fn course_goals_passes() {
-    let Some(report) = check("course-goals") else {
+    let Some(checked) = check("course-goals") else {
         return;
     };
-    report.passes();
-    checks_all_but_the_start_order(&report);
+    checked.report.passes();
+    checks_all_but_the_start_order(&checked.report);
 }
 
 #[test]
 fn guestbook_passes() {
-    let Some(report) = check("guestbook") else {
+    let Some(checked) = check("guestbook") else {
         return;
     };
-    report.passes();
-    checks_all_but_the_start_order(&report);
+    checked.report.passes();
+    checks_all_but_the_start_order(&checked.report);
 }
 
 #[test]
@@ -78,6 +98,67 @@ fn course_goals_broken_fails() {
     let Some(report) = goals_broken() else { return };
     report.outcome.exits(1);
     assert_eq!(report.json["verdict"], "fail", "{}", report.outcome);
+}
+
+/// The first run as the README shows it, in the parts between its `[…]`.
+fn sample() -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## A first run").expect("the section");
+    let mut blocks = section.split("```text\n").skip(1);
+    let shown = blocks.find_map(|block| {
+        let (block, _) = block.split_once("```")?;
+        block.starts_with("error[").then_some(block)
+    });
+    assert!(
+        section.contains("four of eight findings") && section.contains(": 7 errors, 1 warning\n"),
+        "{section}"
+    );
+    let shown = shown.expect("the report");
+    shown
+        .split("[…]")
+        .map(|part| same_in_every_run(part.trim_matches('\n')))
+        .collect()
+}
+
+/// `text` without what time, the task and the engine make of it.
+fn same_in_every_run(text: &str) -> String {
+    let varies = |line: &&str| {
+        line.starts_with("note: task ")
+            || line.starts_with("FAIL ")
+            || line.contains(" asked DNS for ")
+    };
+    let lines = text.lines().filter(|line| !varies(line));
+    lines.collect::<Vec<&str>>().join("\n")
+}
+
+#[test]
+fn the_first_run_of_the_readme_is_what_is_printed() {
+    let Some(checked) = checked_goals_broken() else {
+        return;
+    };
+    let printed = same_in_every_run(&checked.text);
+    let mut rest = &*printed;
+    for part in &sample() {
+        let at = rest.find(&**part);
+        let at = at.unwrap_or_else(|| panic!("not printed:\n{part}\n--- printed:\n{printed}"));
+        rest = &rest[at + part.len()..];
+    }
+    let findings = checked.report.findings().iter();
+    let counted = findings.filter(|finding| !is_of_a_slow_machine(finding));
+    let (errors, warnings): (Vec<&Value>, Vec<&Value>) =
+        counted.partition(|finding| finding["severity"] == "error");
+    assert_eq!(
+        (errors.len(), warnings.len()),
+        (7, 1),
+        "the README says how many there are\n{printed}"
+    );
+}
+
+/// On a slow machine the task may stop before the first probe was asked, or another container may end
+/// before it is stopped.
+fn is_of_a_slow_machine(finding: &Value) -> bool {
+    finding["data"]["probe"] == "the page is served"
+        || (finding["code"] == "T007" && finding["service"] != "admin")
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! `prod-check --fix` and `--diff`: what is repaired passes afterwards, and nothing else is touched.
+//! `fix_source` has a host in each language, `fix_image` what comes to an image.
 
 use std::process::Command;
 
 use crate::support::{Project, Report};
 
 /// Serves what `page` returns on port 8000 and ends on SIGTERM.
-const SERVER: &str = "import signal, sys
+pub const SERVER: &str = "import signal, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -23,7 +24,7 @@ def serve(port):
     ThreadingHTTPServer(('', port), Page).serve_forever()
 ";
 
-fn codes(report: &Report) -> Vec<String> {
+pub fn codes(report: &Report) -> Vec<String> {
     let findings = report.findings().iter();
     findings
         .filter_map(|finding| finding["code"].as_str().map(str::to_owned))
@@ -34,24 +35,29 @@ fn codes(report: &Report) -> Vec<String> {
 /// pass without it.
 #[track_caller]
 fn repairs(project: &Project, code: &str) {
-    let broken = Report::of(&project.run(&["prod-check", "--format", "json"]));
-    assert!(
-        codes(&broken).contains(&code.to_owned()),
-        "{}",
-        broken.outcome
-    );
-    let fixed = project.run(&["prod-check", "--static", "--fix"]);
-    assert!(fixed.stderr.contains(&format!("fixed: {code}")), "{fixed}");
-    let repaired = Report::of(&project.run(&["prod-check", "--format", "json"]));
-    repaired.passes();
-    assert!(
-        !codes(&repaired).contains(&code.to_owned()),
-        "{}",
-        repaired.outcome
-    );
+    repairs_all(project, &[code], &["prod-check", "--static", "--fix"]);
 }
 
-fn read(project: &Project, path: &str) -> String {
+/// The same for several codes, with the command that repairs them.
+#[track_caller]
+pub fn repairs_all(project: &Project, wanted: &[&str], fix: &[&str]) {
+    let found = |report: &Report, code: &str| codes(report).iter().any(|found| found == code);
+    let broken = Report::of(&project.run(&["prod-check", "--format", "json"]));
+    for code in wanted {
+        assert!(found(&broken, code), "{code}\n{}", broken.outcome);
+    }
+    let fixed = project.run(fix);
+    for code in wanted {
+        assert!(fixed.stderr.contains(&format!("fixed: {code}")), "{fixed}");
+    }
+    let repaired = Report::of(&project.run(&["prod-check", "--format", "json"]));
+    repaired.passes();
+    for code in wanted {
+        assert!(!found(&repaired, code), "{code}\n{}", repaired.outcome);
+    }
+}
+
+pub fn read(project: &Project, path: &str) -> String {
     std::fs::read_to_string(project.path(path)).expect("a file of the project")
 }
 

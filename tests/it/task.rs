@@ -3,12 +3,11 @@
 //! One task is run; a service in it looks around and logs what it sees, and the tests look at that.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use envsim::engine::ContainerState;
 
-use crate::support::{Outcome, Project, Report, until};
+use crate::support::{Outcome, Project, Report, memory_limit, until};
 
 const COMPOSE: &str = r#"
 x-envsim:
@@ -91,6 +90,8 @@ signal.pause()
 /// What was seen of the task.
 struct Seen {
     outcome: Outcome,
+    /// The report for people.
+    text: String,
     /// Logged by the service.
     facts: BTreeMap<String, String>,
     /// The engine's view of its container.
@@ -114,7 +115,18 @@ fn look() -> Option<Seen> {
         .file(".dockerignore", "**/*.secret\n");
     project.variable("SECRET_X", "leaked-from-the-shell");
     project.variable("AWS_REGION", "eu-central-1");
-    let mut running = project.spawn(&["prod-check", "--no-compare", "--logs", "--format", "json"]);
+    let beside = tempfile::tempdir().expect("a directory");
+    let file = beside.path().join("report.txt");
+    let human = format!("human={}", file.display());
+    let mut running = project.spawn(&[
+        "prod-check",
+        "--no-compare",
+        "--logs",
+        "--format",
+        "json",
+        "--report",
+        &human,
+    ]);
     running.wait_for("fact data=");
     let eye = project.eye();
     let container = until("the container of `facts`", || {
@@ -124,6 +136,7 @@ fn look() -> Option<Seen> {
     let (code, _) = eye.exec(&container.id, &["touch", "/tmp/go"]);
     assert_eq!(code, 0, "the probe can be let pass");
     let outcome = running.finish();
+    let text = std::fs::read_to_string(&file).expect("the report for people");
     let lines = outcome
         .stderr
         .lines()
@@ -133,32 +146,11 @@ fn look() -> Option<Seen> {
         .collect();
     Some(Seen {
         outcome,
+        text,
         facts,
         container,
         memory_limit,
     })
-}
-
-/// Reads the limits of the cgroup of `pid` and of those above it, of version 1 or 2.
-fn memory_limit(pid: i64) -> Option<u64> {
-    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let (root, file, own) = groups.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        match controllers {
-            "" => Some(("/sys/fs/cgroup", "memory.max", path)),
-            _ if controllers.split(',').any(|one| one == "memory") => {
-                Some(("/sys/fs/cgroup/memory", "memory.limit_in_bytes", path))
-            }
-            _ => None,
-        }
-    })?;
-    let limits = Path::new(own).ancestors().filter_map(|group| {
-        let group = group.strip_prefix("/").unwrap_or(group);
-        let text = std::fs::read_to_string(Path::new(root).join(group).join(file)).ok()?;
-        text.trim().parse().ok()
-    });
-    limits.min()
 }
 
 #[track_caller]
@@ -321,19 +313,32 @@ fn the_generated_dockerfile_is_shown() {
         .says(&["FROM python:3.12-slim", "COPY", "envsim dockerfile facts"]);
 }
 
-#[test]
-fn a_process_may_open_as_many_files_as_on_fargate_or_as_the_engine_allows() {
-    let Some(seen) = seen() else { return };
+/// Open files of a process on Fargate, where nothing else is written.
+const FARGATE_FILES: u64 = 65535;
+
+/// The hard limit that the engine lets a container have at most.
+fn files_of_the_engine() -> u64 {
     let project = Project::with_engine().expect("the engine that was there");
     project
         .compose("services:\n  web: {image: 'debian:bookworm-slim', command: [sleep, infinity], stop_grace_period: 1s}\n")
         .dev();
     let most = project.exec("web", &["bash", "-c", "ulimit -Hn"]).stdout;
-    let most = most.trim().parse().unwrap_or(u64::MAX).min(65535);
+    most.trim().parse().unwrap_or(u64::MAX)
+}
+
+#[test]
+fn a_process_may_open_as_many_files_as_on_fargate_or_as_the_engine_allows_and_then_it_is_told() {
+    let Some(seen) = seen() else { return };
+    let allowed = files_of_the_engine();
+    let most = allowed.min(FARGATE_FILES);
     assert_eq!(
         seen.facts["nofile"],
         format!("{most} {most}"),
         "{}",
         seen.outcome
     );
+    let told = seen.text.contains(&format!(
+        "; a process may open {allowed} files, as the engine allows, and on Fargate {FARGATE_FILES}\n"
+    ));
+    assert_eq!(told, allowed < FARGATE_FILES, "{}", seen.text);
 }

@@ -3,6 +3,7 @@
 //! `x-envsim.schema.json` says the same as far as a schema can; `tests/schema.rs` holds the two
 //! together.
 
+mod develop;
 mod external;
 mod ignore;
 mod probe;
@@ -40,6 +41,7 @@ const SERVICE_KEYS: &[&str] = &[
     "external",
     "probes",
     "prod",
+    "dev",
 ];
 const PROD_KEYS: &[&str] = &["environment", "command", "image", "target"];
 const PROJECT_KEYS: &[&str] = &[
@@ -110,6 +112,7 @@ pub fn of_service(node: &Node, service: &mut Service, cx: &mut Context) {
             "external" => service.external = external::read(value, cx),
             "probes" => {}
             "prod" => service.prod = prod(value, cx),
+            "dev" => service.dev = develop::read(value, cx),
             _ => cx.unknown_key(place, key, "`x-envsim` of a service", SERVICE_KEYS),
         }
     }

@@ -16,8 +16,8 @@ use super::network::{extra_hosts, links, network_mode, networks};
 use super::port::{expose, ports};
 use super::{Context, Node, extension, file};
 use crate::app::{
-    At, BuildSecret, EnvFrom, FileKind, Mode, Mount, Place, ProdOverrides, Service, Settings,
-    Ulimit,
+    At, BuildSecret, DevSettings, EnvFrom, FileKind, Mode, Mount, Place, ProdOverrides, Service,
+    Settings, Ulimit,
 };
 use crate::compose::{EnvFile, normal};
 
@@ -109,6 +109,7 @@ impl Reading<'_> {
             task_memory: None,
             external: None,
             prod: ProdOverrides::default(),
+            dev: DevSettings::default(),
         };
         if let Some(extension) = node.get("x-envsim") {
             extension::of_service(extension, &mut service, cx);

@@ -152,6 +152,9 @@ fn killed(evidence: &Evidence, service: &str, stop: &StopSeen) -> Finding {
     if let Some(place) = place {
         finding = finding.at(&place, "");
     }
+    if suspect.is_none() && is_shell_form(own) {
+        finding = finding.data("shell", true);
+    }
     if !own.is_empty() {
         finding = finding.proof(format!("PID 1 was still there: `{own}`"));
     }
@@ -169,6 +172,12 @@ fn shell_words(command: &str) -> bool {
     let first = command.split_whitespace().next().unwrap_or_default();
     let name = first.rsplit('/').next().unwrap_or(first);
     matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox")
+}
+
+/// Whether a process list's command is a shell with its command as text, as the shell form starts it.
+fn is_shell_form(command: &str) -> bool {
+    let option = command.split_whitespace().nth(1).unwrap_or_default();
+    shell_words(command) && option.starts_with('-') && option.ends_with('c')
 }
 
 /// A service that was not run.
@@ -241,6 +250,24 @@ mod tests {
             "{}",
             found[0].message
         );
+    }
+
+    #[test]
+    fn only_a_shell_between_the_signal_and_the_program_is_told_to_programs() {
+        let told = |command_line: &str, pid_1: &str| {
+            let mut seen = run(Some(StopSeen {
+                main_process: Some(pid_1.to_owned()),
+                ..stop(true)
+            }));
+            seen.commands = vec![command(process(command_line))];
+            check(&seen)[0].data.contains_key("shell")
+        };
+        assert!(told("python app.py", "/bin/sh -c python app.py"));
+        assert!(told("python app.py", "/bin/bash -lc python app.py"));
+        assert!(!told("python app.py", "python app.py"));
+        assert!(!told("python app.py", "/bin/sh ./start.sh"));
+        // npm would not hand the signal on either.
+        assert!(!told("npm start", "/bin/sh -c npm start"));
     }
 
     #[test]

@@ -1,64 +1,111 @@
-//! Collects changes until it is quiet. Pure: the clock is passed in.
+//! Decides when a change goes out: a complete file at once, everything else after a moment of quiet. Pure: the clock is
+//! passed in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Quiet time after which a batch goes out.
-const QUIET: Duration = Duration::from_millis(15);
-/// A process that writes all the time cannot hold a batch back for longer.
-const LONGEST: Duration = Duration::from_millis(250);
+/// Quiet of a path after which a change goes out that does not say that the file is complete.
+const QUIET: Duration = Duration::from_millis(10);
+/// A path that changes all the time goes out after this long all the same.
+const LONGEST: Duration = Duration::from_millis(100);
+/// A file that is written over and over goes out no more often than this.
+const AGAIN: Duration = Duration::from_millis(10);
 
-/// Changes that belong together.
+/// Changes that wait to go out.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    paths: BTreeSet<PathBuf>,
-    rescan: bool,
-    first: Option<Instant>,
-    last: Option<Instant>,
+    waiting: HashMap<PathBuf, Waiting>,
+    lost: Option<Waiting>,
+    /// When paths went out that were complete, for as long as [`AGAIN`] lasts.
+    sent: HashMap<PathBuf, Instant>,
 }
 
-/// What a batch held.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    first: Instant,
+    last: Instant,
+    complete: bool,
+}
+
+impl Waiting {
+    fn since(now: Instant) -> Self {
+        Self {
+            first: now,
+            last: now,
+            complete: false,
+        }
+    }
+
+    /// When it goes out, given when the same path last went out.
+    fn due(&self, sent: Option<Instant>) -> Instant {
+        match self.complete {
+            true => sent.map_or(self.first, |sent| self.first.max(sent + AGAIN)),
+            false => (self.last + QUIET).min(self.first + LONGEST),
+        }
+    }
+}
+
+/// What goes out together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Paths that changed.
-    pub paths: BTreeSet<PathBuf>,
+    /// Paths that changed, each with when its first change was seen.
+    pub paths: BTreeMap<PathBuf, Instant>,
     /// Events were lost: everything may have changed.
     pub rescan: bool,
-    /// When the first of them happened.
+    /// When the first of them was seen.
     pub since: Instant,
 }
 
 impl Batch {
-    /// Adds a changed path.
-    pub fn add(&mut self, path: PathBuf, now: Instant) {
-        self.paths.insert(path);
-        self.touch(now);
+    /// A file was closed after it was written, or took its place by a rename: it is complete.
+    pub fn closed(&mut self, path: PathBuf, now: Instant) {
+        let waiting = self.waiting.entry(path).or_insert(Waiting::since(now));
+        waiting.last = now;
+        waiting.complete = true;
     }
 
-    /// Notes that events were lost.
+    /// A path changed in another way.
+    pub fn touched(&mut self, path: PathBuf, now: Instant) {
+        let waiting = self.waiting.entry(path).or_insert(Waiting::since(now));
+        waiting.last = now;
+        // Whoever writes on has opened the file again, and will close it.
+        waiting.complete = false;
+    }
+
+    /// Events were lost.
     pub fn lost(&mut self, now: Instant) {
-        self.rescan = true;
-        self.touch(now);
+        self.lost.get_or_insert(Waiting::since(now)).last = now;
     }
 
-    fn touch(&mut self, now: Instant) {
-        self.first.get_or_insert(now);
-        self.last = Some(now);
-    }
-
-    /// When the batch should go out; none while it is empty.
+    /// When something goes out next; none while nothing waits.
     pub fn due(&self) -> Option<Instant> {
-        Some((self.last? + QUIET).min(self.first? + LONGEST))
+        let paths = self.waiting.iter();
+        let paths = paths.map(|(path, waiting)| waiting.due(self.sent.get(path).copied()));
+        paths
+            .chain(self.lost.map(|waiting| waiting.due(None)))
+            .min()
     }
 
-    /// Takes the batch.
-    pub fn take(&mut self) -> Option<Changes> {
-        let since = self.first?;
-        let batch = std::mem::take(self);
+    /// Takes what is due; none when nothing is.
+    pub fn take(&mut self, now: Instant) -> Option<Changes> {
+        self.sent.retain(|_, sent| *sent + AGAIN > now);
+        let mut paths = BTreeMap::new();
+        let sent = &mut self.sent;
+        self.waiting.retain(|path, waiting| {
+            if waiting.due(sent.get(path).copied()) > now {
+                return true;
+            }
+            sent.insert(path.clone(), now);
+            paths.insert(path.clone(), waiting.first);
+            false
+        });
+        let lost = self.lost.take_if(|waiting| waiting.due(None) <= now);
+        let times = paths.values().copied();
+        let since = times.chain(lost.map(|waiting| waiting.first)).min()?;
         Some(Changes {
-            paths: batch.paths,
-            rescan: batch.rescan,
+            paths,
+            rescan: lost.is_some(),
             since,
         })
     }
@@ -68,26 +115,82 @@ impl Batch {
 mod tests {
     use super::*;
 
+    fn after(start: Instant, millis: u64) -> Instant {
+        start + Duration::from_millis(millis)
+    }
+
+    fn names(changes: Option<Changes>) -> Vec<String> {
+        let paths = changes.map(|changes| changes.paths).unwrap_or_default();
+        paths
+            .into_keys()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect()
+    }
+
     #[test]
-    fn a_batch_goes_out_after_a_moment_of_quiet() {
+    fn a_complete_file_goes_out_at_once_and_takes_nothing_along() {
         let now = Instant::now();
         let mut batch = Batch::default();
         assert_eq!(batch.due(), None);
-        batch.add("a".into(), now);
-        batch.add("b".into(), now + Duration::from_millis(10));
-        assert_eq!(batch.due(), Some(now + Duration::from_millis(25)));
-        let changes = batch.take().unwrap();
-        assert_eq!((changes.paths.len(), changes.since), (2, now));
+        batch.touched("half".into(), now);
+        batch.touched("whole".into(), now);
+        batch.closed("whole".into(), after(now, 3));
+        assert!(batch.due().is_some_and(|due| due <= after(now, 3)));
+        let changes = batch.take(after(now, 3)).expect("something is due");
+        assert_eq!(changes.since, now);
+        assert_eq!(names(Some(changes)), ["whole"]);
+        assert_eq!(batch.take(after(now, 9)), None);
+        assert_eq!(names(batch.take(after(now, 10))), ["half"]);
         assert_eq!(batch.due(), None);
     }
 
     #[test]
-    fn continuous_writes_do_not_starve_a_batch() {
+    fn a_file_that_is_written_over_and_over_goes_out_every_ten_milliseconds() {
         let now = Instant::now();
         let mut batch = Batch::default();
-        for step in 0..100 {
-            batch.add("a".into(), now + Duration::from_millis(step * 10));
+        let mut times = 0;
+        for millis in 0..100 {
+            batch.closed("a".into(), after(now, millis));
+            times += usize::from(batch.take(after(now, millis)).is_some());
         }
-        assert_eq!(batch.due(), Some(now + LONGEST));
+        assert_eq!(times, 10);
+        assert_eq!(batch.due(), Some(after(now, 100)));
+    }
+
+    #[test]
+    fn other_changes_wait_for_quiet_but_not_for_ever_and_for_no_other_path() {
+        let now = Instant::now();
+        let mut batch = Batch::default();
+        batch.touched("once".into(), now);
+        for millis in (0..200).step_by(5) {
+            batch.touched("log".into(), after(now, millis));
+            let expected: &[&str] = match millis {
+                10 => &["once"],
+                100 => &["log"],
+                _ => &[],
+            };
+            assert_eq!(
+                names(batch.take(after(now, millis))),
+                expected,
+                "after {millis} ms"
+            );
+        }
+    }
+
+    #[test]
+    fn lost_events_are_told_with_the_time_of_the_first() {
+        let now = Instant::now();
+        let mut batch = Batch::default();
+        batch.lost(now);
+        batch.lost(after(now, 4));
+        assert_eq!(batch.due(), Some(after(now, 14)));
+        assert_eq!(
+            batch.take(after(now, 14)),
+            Some(Changes {
+                paths: BTreeMap::new(),
+                rescan: true,
+                since: now
+            })
+        );
     }
 }

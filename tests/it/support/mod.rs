@@ -1,13 +1,17 @@
 //! The one builder of the tests, the runner of commands and the look into the engine.
 
+mod cgroup;
 mod command;
 mod engine;
 mod project;
+mod registry;
 mod report;
 
+pub use cgroup::memory_limit;
 pub use command::{Outcome, Running};
 pub use engine::Eye;
 pub use project::Project;
+pub use registry::Registry;
 pub use report::Report;
 
 use std::io::{Read, Write};

@@ -14,11 +14,16 @@ pub struct Item {
     pub target: String,
 }
 
-/// Copies what exists and removes what does not.
+/// Copies what exists, owned by `owner` (user and group id), and removes what does not.
 ///
 /// # Errors
 /// The engine refused, or the image has no `rm` to remove a file with.
-pub async fn sync(session: &Session, container: &str, items: &[Item]) -> Result<(), EngineError> {
+pub async fn sync(
+    session: &Session,
+    container: &str,
+    items: &[Item],
+    owner: (u32, u32),
+) -> Result<(), EngineError> {
     let (there, gone): (Vec<Item>, Vec<Item>) = items
         .iter()
         .cloned()
@@ -29,8 +34,50 @@ pub async fn sync(session: &Session, container: &str, items: &[Item]) -> Result<
     if there.is_empty() {
         return Ok(());
     }
-    let source = TarSource::produce(move |out| write(&there, out));
+    let source = TarSource::produce(move |out| write(&there, owner, out));
     session.engine.put_archive(container, "/", source).await
+}
+
+/// Copies files and whole directories into a container, which may not have started yet.
+///
+/// # Errors
+/// The engine refused, or a file cannot be read.
+pub async fn put_trees(
+    session: &Session,
+    container: &str,
+    items: Vec<Item>,
+    owner: (u32, u32),
+) -> Result<(), EngineError> {
+    let source = TarSource::produce(move |out| {
+        let mut all = Vec::new();
+        for item in items {
+            tree(item, &mut all);
+        }
+        write(&all, owner, out)
+    });
+    session.engine.put_archive(container, "/", source).await
+}
+
+/// The item and all below it. What cannot be listed is left out, as a mount would show it without its content.
+fn tree(item: Item, all: &mut Vec<Item>) {
+    let inner = match item.source.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::read_dir(&item.source).ok(),
+        _ => None,
+    };
+    let target = item.target.clone();
+    all.push(item);
+    for entry in inner.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let inner = Item {
+            source: entry.path(),
+            target: format!(
+                "{}/{}",
+                target.trim_end_matches('/'),
+                name.to_string_lossy()
+            ),
+        };
+        tree(inner, all);
+    }
 }
 
 async fn remove(session: &Session, container: &str, gone: &[Item]) -> Result<(), EngineError> {
@@ -52,7 +99,7 @@ async fn remove(session: &Session, container: &str, gone: &[Item]) -> Result<(),
     })
 }
 
-fn write(items: &[Item], out: &mut dyn std::io::Write) -> std::io::Result<()> {
+fn write(items: &[Item], owner: (u32, u32), out: &mut dyn std::io::Write) -> std::io::Result<()> {
     let mut archive = tar::Builder::new(out);
     archive.follow_symlinks(false);
     for item in items {
@@ -60,25 +107,27 @@ fn write(items: &[Item], out: &mut dyn std::io::Write) -> std::io::Result<()> {
             &mut archive,
             &item.source,
             item.target.trim_start_matches('/'),
+            owner,
         )?;
     }
     archive.finish()
 }
 
-/// Files and links with their modes, owned by root as a COPY makes them. A file that vanishes in
+/// Files and links with their modes. A file that vanishes in
 /// between is left out: its removal is another change.
 fn append(
     archive: &mut tar::Builder<&mut dyn std::io::Write>,
     source: &Path,
     target: &str,
+    (user, group): (u32, u32),
 ) -> std::io::Result<()> {
     let Ok(metadata) = source.symlink_metadata() else {
         return Ok(());
     };
     let mut header = tar::Header::new_gnu();
     header.set_metadata_in_mode(&metadata, tar::HeaderMode::Complete);
-    header.set_uid(0);
-    header.set_gid(0);
+    header.set_uid(user.into());
+    header.set_gid(group.into());
     if metadata.is_dir() {
         header.set_size(0);
         archive.append_data(&mut header, format!("{target}/"), std::io::empty())

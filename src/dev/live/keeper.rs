@@ -1,0 +1,470 @@
+//! Keeps the container of one service up to date: sends files, restarts its process, opens the stream to the
+//! agent again when it ended, and goes through the engine where there is no agent.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::arrival::{Arrival, Targets};
+use super::compare::compare;
+use super::restart::Act;
+use super::work::{RootStep, Sending, Work};
+use crate::app::Service;
+use crate::dev::agent;
+use crate::dev::archive::{self, Item};
+use crate::dev::link::{Coming, Failure, Link, LinkError};
+use crate::dev::owner;
+use crate::dev::watch::mirror::What;
+use crate::event::{Action, Changed, Event};
+use crate::run::Session;
+use crate::wire::frame::{At, Request};
+
+/// Between two tries to reach the agent; it grows.
+const RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+/// Tries before files go through the engine.
+const TRIES: u32 = 3;
+
+/// A directory of the container that rules bring files to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Absolute path in the container.
+    pub path: String,
+    /// Its number in frames.
+    pub number: u16,
+}
+
+/// What the image says, for what the file leaves open.
+#[derive(Clone, Debug, Default)]
+pub struct OfImage {
+    /// `STOPSIGNAL`.
+    pub stop_signal: Option<String>,
+    /// `USER`.
+    pub user: Option<String>,
+}
+
+/// What a service is told.
+#[derive(Debug)]
+pub enum Order {
+    /// Files changed.
+    Work(Work),
+    /// Its container started: the same again, or a new one.
+    Started(String),
+    /// Bring what differs of all this, the whole of what the container should have; where something differs below
+    /// one of the roots, restart the service.
+    Reconcile(Vec<RootStep>, HashSet<u16>),
+}
+
+/// What a service tells.
+#[derive(Debug)]
+pub enum Word {
+    /// The stream to a container is open: now it can be compared.
+    Open { service: String },
+    /// These did not arrive, and will not be tried again by themselves.
+    Missed {
+        service: String,
+        steps: Vec<RootStep>,
+    },
+}
+
+/// What keeps one service up to date.
+pub struct Keeper {
+    session: Session,
+    service: Service,
+    targets: Arc<Targets>,
+    image: OfImage,
+    /// Whom files belong to that go through the engine.
+    engine_owner: (u32, u32),
+    words: mpsc::UnboundedSender<Word>,
+    container: Option<String>,
+    link: Option<Link>,
+    /// False where the container has no agent, or it cannot be reached.
+    agent: bool,
+    /// Removals that were on their way when a stream ended.
+    removals: BTreeMap<At, RootStep>,
+}
+
+impl Keeper {
+    /// A keeper of `service` that hears `orders` until there are no more.
+    pub fn spawn(
+        session: &Session,
+        service: &Service,
+        directory: PathBuf,
+        roots: Vec<Root>,
+        image: OfImage,
+        agent: bool,
+        words: mpsc::UnboundedSender<Word>,
+    ) -> mpsc::UnboundedSender<Order> {
+        let (give, orders) = mpsc::unbounded_channel();
+        let keeper = Self {
+            session: session.clone(),
+            service: service.clone(),
+            targets: Arc::new(Targets { directory, roots }),
+            image,
+            engine_owner: (0, 0),
+            words,
+            container: None,
+            link: None,
+            agent,
+            removals: BTreeMap::new(),
+        };
+        tokio::spawn(keeper.run(orders));
+        give
+    }
+
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        // Work that waits for a restart under way, which must not hold back what only syncs.
+        let (restarted, mut restarts) = mpsc::unbounded_channel::<()>();
+        let mut restarting = false;
+        let mut again: Option<Work> = None;
+        loop {
+            let link = self.link.clone();
+            let over = async move {
+                match link {
+                    Some(link) => link.over().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    None => return,
+                    Some(Order::Started(id)) => self.started(id).await,
+                    Some(Order::Reconcile(steps, restart)) => {
+                        if let Some(work) = self.reconcile(steps, &restart).await
+                            && !restarting
+                        {
+                            restarting = true;
+                            self.act(work, restarted.clone());
+                        }
+                    }
+                    Some(Order::Work(mut work)) => {
+                        let (syncing, coming) = self.send(&work.steps, work.seen).await;
+                        if !work.restart && work.run.is_empty() {
+                            self.tell_when_done(syncing, coming, work.since);
+                            continue;
+                        }
+                        let (arrived, missed) = self.arrived(syncing, coming).await;
+                        work.steps.clear();
+                        self.missed(missed);
+                        work.paths.extend(arrived);
+                        if restarting {
+                            match &mut again {
+                                Some(waiting) => waiting.join(work),
+                                None => again = Some(work),
+                            }
+                            continue;
+                        }
+                        restarting = true;
+                        self.act(work, restarted.clone());
+                    }
+                },
+                Some(()) = restarts.recv() => {
+                    restarting = false;
+                    if let Some(work) = again.take() {
+                        restarting = true;
+                        self.act(work, restarted.clone());
+                    }
+                }
+                reason = over => self.lost(&reason).await,
+            }
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        self.session
+            .emit(Event::Warning(format!("{}: {text}", self.service.name)));
+    }
+
+    /// The container `id` runs now.
+    async fn started(&mut self, id: String) {
+        let same = self.container.as_ref() == Some(&id);
+        if same && self.link.as_ref().is_some_and(|link| !link.is_over()) {
+            return;
+        }
+        self.container = Some(id);
+        self.link = None;
+        self.connect().await;
+    }
+
+    /// The stream has ended: again, if the container still runs; else its next start is told.
+    async fn lost(&mut self, _reason: &str) {
+        self.link = None;
+        self.connect().await;
+    }
+
+    async fn connect(&mut self) {
+        let Some(id) = self.container.clone() else {
+            return;
+        };
+        if !self.agent {
+            self.learn_owner(&id).await;
+            self.tell(Word::Open {
+                service: self.service.name.clone(),
+            });
+            return;
+        }
+        let mut wait = RETRY;
+        let mut tries = 0;
+        let error = loop {
+            match Link::open(&self.session.engine, &id, &agent::link_command()).await {
+                Ok(link) => {
+                    self.opened(link).await;
+                    return;
+                }
+                Err(error) => {
+                    let running = self.session.engine.inspect(&id).await;
+                    match running {
+                        // Its next start is told.
+                        Ok(None) => return,
+                        Ok(Some(state)) if !state.running => return,
+                        Ok(Some(_)) => tries += 1,
+                        // The engine is away: it may come back.
+                        Err(_) => {}
+                    }
+                    if tries >= TRIES || self.session.cancel.requested() {
+                        break error;
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_RETRY);
+        };
+        self.agent = false;
+        self.learn_owner(&id).await;
+        self.warn(&format!(
+            "the agent cannot be reached, so files and restarts go through the engine, which takes longer: {error}"
+        ));
+        self.tell(Word::Open {
+            service: self.service.name.clone(),
+        });
+    }
+
+    async fn learn_owner(&mut self, id: &str) {
+        let user = self.service.user.as_ref().or(self.image.user.as_ref());
+        let user = user.cloned().unwrap_or_default();
+        self.engine_owner = owner::ids(&self.session.engine, id, &user).await;
+    }
+
+    async fn opened(&mut self, link: Link) {
+        let owner = self.service.dev.owner.as_ref().map(|owner| owner.value);
+        // The end of the stream is seen by itself.
+        for failed in declare(&link, &self.targets.roots, owner)
+            .await
+            .unwrap_or_default()
+        {
+            self.warn(&failed.what);
+        }
+        // Removals that may not have arrived; what is there again is no removal any more.
+        let open: Vec<RootStep> = std::mem::take(&mut self.removals).into_values().collect();
+        self.link = Some(link);
+        let open: Vec<RootStep> = open
+            .into_iter()
+            .filter(|step| step.step.source.symlink_metadata().is_err())
+            .collect();
+        let (syncing, coming) = self.send(&open, 0).await;
+        let (_, missed) = self.arrived(syncing, coming).await;
+        self.missed(missed);
+        self.tell(Word::Open {
+            service: self.service.name.clone(),
+        });
+    }
+
+    fn tell(&self, word: Word) {
+        // Nobody listens any more when the run is over.
+        let _ = self.words.send(word);
+    }
+
+    /// Sends `steps`; without a stream through the engine, at once.
+    async fn send(&self, steps: &[RootStep], seen: u64) -> (Vec<RootStep>, Vec<Coming>) {
+        let Some(link) = &self.link else {
+            if !self.agent {
+                self.through_the_engine(steps).await;
+                return (Vec::new(), Vec::new());
+            }
+            // The container is not there now: what it lacks is found when it is compared.
+            return (steps.to_vec(), Vec::new());
+        };
+        let coming = steps.iter().map(|step| match step.sending(seen) {
+            Sending::File(source, at) => link.file(source, at, seen),
+            Sending::Ask(request) => link.ask(request),
+        });
+        (steps.to_vec(), coming.collect())
+    }
+
+    /// Waits for the answers: what arrived, and what did not.
+    async fn arrived(
+        &self,
+        steps: Vec<RootStep>,
+        coming: Vec<Coming>,
+    ) -> (Vec<Changed>, Vec<RootStep>) {
+        self.arrival().of(steps, coming).await
+    }
+
+    fn arrival(&self) -> Arrival {
+        Arrival {
+            session: self.session.clone(),
+            service: self.service.name.clone(),
+            container: self.container.clone(),
+            targets: self.targets.clone(),
+            owner: self.owner(),
+        }
+    }
+
+    fn owner(&self) -> (u32, u32) {
+        let written = self.service.dev.owner.as_ref().map(|owner| owner.value);
+        let peer = self.link.as_ref().map(|link| {
+            let peer = link.peer();
+            (peer.user, peer.group)
+        });
+        written.or(peer).unwrap_or(self.engine_owner)
+    }
+
+    /// Steps that were on their way when the stream ended.
+    fn missed(&mut self, steps: Vec<RootStep>) {
+        if steps.is_empty() {
+            return;
+        }
+        for step in &steps {
+            if matches!(step.step.what, What::Gone { .. }) {
+                self.removals.insert(step.at(), step.clone());
+            }
+        }
+        self.tell(Word::Missed {
+            service: self.service.name.clone(),
+            steps,
+        });
+    }
+
+    /// Tells of the sync when all answers are there, and goes on at once.
+    fn tell_when_done(&mut self, steps: Vec<RootStep>, coming: Vec<Coming>, since: Instant) {
+        if coming.is_empty() {
+            self.missed(steps);
+            return;
+        }
+        let arrival = self.arrival();
+        let (session, service, words) = (
+            self.session.clone(),
+            self.service.name.clone(),
+            self.words.clone(),
+        );
+        tokio::spawn(async move {
+            let (paths, missed) = arrival.of(steps, coming).await;
+            if !paths.is_empty() {
+                session.emit(Event::Synced {
+                    service: service.clone(),
+                    action: Action::Synced,
+                    paths,
+                    took: since.elapsed(),
+                });
+            }
+            if !missed.is_empty() {
+                let _ = words.send(Word::Missed {
+                    service,
+                    steps: missed,
+                });
+            }
+        });
+    }
+
+    /// Runs commands and restarts, beside what else comes.
+    fn act(&self, work: Work, done: mpsc::UnboundedSender<()>) {
+        let act = Act {
+            session: self.session.clone(),
+            service: self.service.clone(),
+            container: self.container.clone(),
+            link: self.link.clone(),
+            stop_signal: self.image.stop_signal.clone(),
+        };
+        tokio::spawn(async move {
+            act.work(work).await;
+            let _ = done.send(());
+        });
+    }
+
+    async fn through_the_engine(&self, steps: &[RootStep]) {
+        let Some(id) = &self.container else { return };
+        let started = Instant::now();
+        let items: Vec<Item> = steps.iter().map(|step| self.targets.item(step)).collect();
+        match archive::sync(&self.session, id, &items, self.owner()).await {
+            Ok(()) => {}
+            Err(error) => {
+                self.warn(&format!("files were not synced: {error}"));
+                return;
+            }
+        }
+        let paths: Vec<Changed> = steps
+            .iter()
+            .map(|step| self.targets.changed(step, None))
+            .collect();
+        if !paths.is_empty() {
+            self.session.emit(Event::Synced {
+                service: self.service.name.clone(),
+                action: Action::Synced,
+                paths,
+                took: started.elapsed(),
+            });
+        }
+    }
+
+    /// Compares the container with `all` by hash and brings what differs.
+    ///
+    /// Returns the restart that this asks for.
+    async fn reconcile(&mut self, all: Vec<RootStep>, restart: &HashSet<u16>) -> Option<Work> {
+        let link = self.link.clone()?;
+        let started = Instant::now();
+        // When the stream ends it is opened again, and all is compared again.
+        let found = compare(&link, all).await.ok()?;
+        let differing: Vec<RootStep> = found.steps.into_iter().map(|(step, _)| step).collect();
+        if differing.is_empty() {
+            return None;
+        }
+        let restarts = differing.iter().any(|step| restart.contains(&step.root));
+        let (syncing, coming) = self.send(&differing, 0).await;
+        let (paths, missed) = self.arrived(syncing, coming).await;
+        self.missed(missed);
+        if restarts {
+            let mut work = Work::new(started, 0);
+            work.paths = paths;
+            work.restart = true;
+            return Some(work);
+        }
+        if !paths.is_empty() {
+            self.session.emit(Event::Synced {
+                service: self.service.name.clone(),
+                action: Action::Reconciled,
+                paths,
+                took: started.elapsed(),
+            });
+        }
+        None
+    }
+}
+
+/// Declares the roots, and returns what failed.
+///
+/// # Errors
+/// The stream ended.
+pub async fn declare(
+    link: &Link,
+    roots: &[Root],
+    owner: Option<(u32, u32)>,
+) -> Result<Vec<Failure>, LinkError> {
+    let asked: Vec<Coming> = roots
+        .iter()
+        .map(|root| {
+            link.ask(Request::Root {
+                number: root.number,
+                path: root.path.clone().into_bytes(),
+                owner,
+            })
+        })
+        .collect();
+    let mut failed = Vec::new();
+    for coming in asked {
+        failed.extend(coming.get().await?.failed);
+    }
+    Ok(failed)
+}
