@@ -162,9 +162,9 @@ pub fn copied(resolved: &Resolved, context: &[ContextFile]) -> Result<Copies, Ig
     for file in context {
         match &file.kind {
             FileKind::Dir => tree.add_dir(&file.path),
-            FileKind::File => drop(tree.add_file(&file.path, file.path.clone())),
+            FileKind::File => drop(tree.add_file(&file.path, file.path.as_str())),
             FileKind::Symlink(target) => {
-                tree.add_file(&file.path, file.path.clone());
+                tree.add_file(&file.path, file.path.as_str());
                 tree.links.insert(file.path.clone(), target.clone());
             }
         }
@@ -189,7 +189,7 @@ struct Record {
 }
 
 struct Run<'a> {
-    context: &'a Tree<String>,
+    context: &'a Tree<&'a str>,
     records: Vec<Record>,
     /// What is known of each stage's file system: paths to indices of `records`.
     stages: Vec<Tree<usize>>,
@@ -280,7 +280,7 @@ impl Run<'_> {
                 }
                 outcome.dirs.iter().for_each(|dir| tree.add_dir(dir));
                 for placed in outcome.placed {
-                    let source = placed.value.clone();
+                    let source = placed.value.to_owned();
                     self.place(stage, step, placed, source, None, tree);
                 }
             }

@@ -36,13 +36,27 @@ const MAX_LINKS: usize = 40;
 impl<T> Tree<T> {
     /// Adds a directory and those above it.
     pub(crate) fn add_dir(&mut self, path: &str) {
-        self.dirs.extend(paths::ancestors(path).map(str::to_owned));
-        self.dirs.insert(path.to_owned());
+        if !self.dirs.contains(path) {
+            self.add_above(path);
+            self.dirs.insert(path.to_owned());
+        }
+    }
+
+    /// Adds the directories above a path. Most are known: those above a known one are, too.
+    fn add_above(&mut self, path: &str) {
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            if parent.is_empty() || self.dirs.contains(parent) {
+                break;
+            }
+            self.dirs.insert(parent.to_owned());
+            above = parent;
+        }
     }
 
     /// Adds a file and the directories above it.
     pub(crate) fn add_file(&mut self, path: &str, value: T) -> Option<T> {
-        self.dirs.extend(paths::ancestors(path).map(str::to_owned));
+        self.add_above(path);
         self.files.insert(path.to_owned(), value)
     }
 
@@ -152,7 +166,7 @@ pub(crate) fn copy<T: Clone>(
                     .iter()
                     .filter_map(|(path, value)| Some((paths::within(path, &found)?, value)));
                 for (below, value) in below.filter(|(below, _)| !below.is_empty()) {
-                    if exclude.matches(below)?
+                    if (!exclude.is_empty() && exclude.matches(below)?)
                         || !include
                             .as_ref()
                             .map_or(Ok(true), |only| only.matches(below))?

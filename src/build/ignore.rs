@@ -224,9 +224,22 @@ impl Ignore {
     /// # Errors
     /// As [`Ignore::decide`].
     pub fn step(&self, parent: &DirState, path: &str) -> Result<(Verdict, DirState), IgnoreError> {
-        let mut state = DirState {
-            matched: vec![false; self.patterns.len()],
-        };
+        let mut state = DirState::default();
+        let (excluded, by) = self.step_into(parent, path, &mut state)?;
+        let by = by.cloned();
+        Ok((Verdict { excluded, by }, state))
+    }
+
+    /// The same for very many paths: `state` is written over, and whether the path is excluded and by which line is
+    /// borrowed.
+    pub(crate) fn step_into(
+        &self,
+        parent: &DirState,
+        path: &str,
+        state: &mut DirState,
+    ) -> Result<(bool, Option<&Rule>), IgnoreError> {
+        state.matched.clear();
+        state.matched.resize(self.patterns.len(), false);
         let mut excluded = false;
         let mut by = None;
         for (at, pattern) in self.patterns.iter().enumerate() {
@@ -250,13 +263,7 @@ impl Ignore {
                 by = Some(&pattern.rule);
             }
         }
-        Ok((
-            Verdict {
-                excluded,
-                by: by.cloned(),
-            },
-            state,
-        ))
+        Ok((excluded, by))
     }
 
     /// Whether an excluded directory can be skipped without looking inside: no `!pattern` could bring back anything

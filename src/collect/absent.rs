@@ -8,7 +8,7 @@ use super::files::files_below;
 use super::missing::{is_manifest, is_package, never_needed, topmost};
 use super::run_time::is_placeholder;
 use crate::build::context::EntryKind;
-use crate::build::copied::{self, Copied, Copies, Missing};
+use crate::build::copied::{Copied, Copies, Missing};
 use crate::build::made::{self, Made};
 use crate::evidence::Cause;
 use crate::run::image::BuildInput;
@@ -20,7 +20,7 @@ pub struct Built<'a> {
     /// Directory of its context.
     pub context: &'a Path,
     /// Where the files of the context go.
-    pub copies: Copies,
+    pub copies: &'a Copies,
     /// What it makes by itself.
     pub made: Vec<Made>,
 }
@@ -28,8 +28,8 @@ pub struct Built<'a> {
 impl<'a> Built<'a> {
     /// Follows the instructions; none when they cannot be followed, which is told elsewhere.
     pub fn of(input: &'a BuildInput, context: &'a Path) -> Option<Self> {
-        let copies = copied::copied(&input.resolved, &input.listing.files()).ok()?;
-        let mut made = made::made(&input.resolved, &copies);
+        let copies = input.copies().ok()?;
+        let mut made = made::made(&input.resolved, copies);
         if installs_elsewhere(input, context) {
             made.retain(|made| !made.path.ends_with("/node_modules"));
         }

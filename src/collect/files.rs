@@ -1,7 +1,9 @@
 //! Looks at the files of the images: which name a service as host. Reads the disk; what it finds is
 //! judged by the rules.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +17,9 @@ use super::own_name::{self, InFile};
 use super::ports;
 use crate::app::{App, Service};
 use crate::build::context::{self, EntryKind};
-use crate::build::copied;
 use crate::evidence::{HostInFile, MountSeen, OwnName, PortsSeen};
 use crate::run::image::Source;
+use crate::secrets::Verdict;
 
 /// What the disk says about the images.
 #[derive(Debug, Default)]
@@ -32,61 +34,80 @@ pub struct Files {
     pub variables: Vec<Reader>,
     /// Ports that the files say each service listens on.
     pub ports: Vec<PortsSeen>,
+    /// Secrets in what builds copy, in the order of the copies.
+    pub secrets: Vec<InCopy>,
     /// Files that could not be read, as sentences.
     pub unreadable: Vec<String>,
 }
 
-/// A file of an image, on disk.
-struct InImage {
-    path: PathBuf,
-    via: String,
+/// A secret that a build copies into an image.
+#[derive(Debug)]
+pub struct InCopy {
+    /// The service.
+    pub service: String,
+    /// Which of the build's copies: an index into [`Copies::files`](crate::build::copied::Copies).
+    pub copy: usize,
+    /// What it is.
+    pub verdict: Verdict,
 }
 
-/// The files of the images, with who has each and how it comes there.
-type ByPath = BTreeMap<PathBuf, (Vec<String>, String)>;
+/// A file of a service's image, on disk.
+struct InImage<'a> {
+    path: Arc<Path>,
+    service: &'a str,
+    via: Arc<str>,
+    /// Which of the build's copies brings it, and to where in the image.
+    copy: Option<(usize, &'a str)>,
+}
+
+/// Whether files are looked into for secrets. Not when there is an image: its layers tell more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    LookedFor,
+    InLayers,
+}
 
 /// Reads every text file that goes into an image.
 ///
 /// Blocking: to be called from a blocking thread.
-pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files {
+pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>, secrets: Secrets) -> Files {
     let search = Search::new(dev);
     let mut files = Files::default();
-    // One file can be in several images: it is read once and told once.
-    let mut seen = ByPath::new();
-    let mut per_service: IndexMap<String, Vec<PathBuf>> = IndexMap::new();
+    let mut per_service: IndexMap<String, Vec<Arc<Path>>> = IndexMap::new();
+    let mut all = Vec::new();
     for service in prod.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
         };
-        let inside = in_image(service, image).unwrap_or_else(|error| {
-            files.unreadable.push(error);
-            Vec::new()
-        });
-        for file in inside {
-            let own = per_service.entry(service.name.clone()).or_default();
-            own.push(file.path.clone());
-            let entry = seen
-                .entry(file.path)
-                .or_insert_with(|| (Vec::new(), file.via));
-            if !entry.0.contains(&service.name) {
-                entry.0.push(service.name.clone());
+        match in_image(service, image, secrets) {
+            Ok(inside) => {
+                let own = inside.iter().map(|file| file.path.clone());
+                per_service.insert(service.name.clone(), own.collect());
+                all.extend(inside);
             }
+            Err(error) => files.unreadable.push(error),
         }
     }
+    // One file can be in several images: it is read once and told once. The sort keeps the order of
+    // the services.
+    all.sort_by(|a, b| by_components(&a.path, &b.path));
     let only_in_dev = environment::only_in_dev(dev, prod);
     let mut own_names = Vec::new();
-    let texts = search_images((dev, prod), &seen, &search, &mut files, &mut own_names);
+    let texts = search_images((dev, prod), &all, &search, &mut files, &mut own_names);
     let mut checkout = Checkout::find(&dev.directory);
     for service in dev.services.values() {
         let Some(image) = sources.get(&service.name) else {
             continue;
         };
-        let own = per_service
-            .get(&service.name)
-            .map_or(&[][..], Vec::as_slice);
+        let own = match texts.is_empty() {
+            true => &[],
+            false => per_service
+                .get(&service.name)
+                .map_or(&[][..], Vec::as_slice),
+        };
         let own: Vec<(&Path, &str)> = own
             .iter()
-            .filter_map(|path| Some((path.as_path(), texts.get(&**path)?.as_str())))
+            .filter_map(|path| Some((&**path, texts.get(&**path)?.as_str())))
             .collect();
         files
             .variables
@@ -100,6 +121,21 @@ pub fn look(dev: &App, prod: &App, sources: &IndexMap<String, Source>) -> Files 
     files.own_names = own_name::look(prod, sources, own_names);
     files.ports = ports::look(prod, sources, &per_service);
     files
+}
+
+/// The order that [`Path`] has, of paths without needless slashes and dots; it takes a tenth of the time.
+fn by_components(a: &Path, b: &Path) -> Ordering {
+    let (a, b) = (a.as_os_str().as_bytes(), b.as_os_str().as_bytes());
+    let differing = a.iter().zip(b).find(|(a, b)| a != b);
+    // A component that ends is before one that goes on.
+    let rank = |byte: u8| match byte {
+        b'/' => 0,
+        byte => byte,
+    };
+    match differing {
+        Some((a, b)) => rank(*a).cmp(&rank(*b)),
+        None => a.len().cmp(&b.len()),
+    }
 }
 
 /// The lines of the files of `service` that read a variable of `only_in_dev`.
@@ -133,35 +169,74 @@ fn has_mounts(dev: &App, prod: &App, service: &str) -> bool {
 /// Searches the files of the images; returns the texts of those that a service with mounts has.
 fn search_images<'a>(
     (dev, prod): (&App, &App),
-    seen: &'a ByPath,
+    all: &'a [InImage],
     search: &Search,
     files: &mut Files,
     own_names: &mut Vec<InFile>,
 ) -> HashMap<&'a Path, String> {
     // The texts of these are asked for the variables that they read.
     let only_in_dev = environment::only_in_dev(dev, prod);
-    let reads: BTreeSet<&String> = only_in_dev.iter().map(|(service, _)| service).collect();
-    let jobs: Vec<Job> = seen
+    let reads: BTreeSet<&str> = only_in_dev.iter().map(|(service, _)| &**service).collect();
+    let wanted = |service: &String| has_mounts(dev, prod, service) || reads.contains(&**service);
+    let groups: Vec<&[InImage]> = all
+        .chunk_by(|a, b| a.path.as_os_str() == b.path.as_os_str())
+        .collect();
+    // Most files have the services of the one before.
+    let mut of_group: Vec<usize> = Vec::with_capacity(groups.len());
+    let mut sets: Vec<(Vec<String>, bool)> = Vec::new();
+    for group in &groups {
+        let mut services: Vec<&str> = Vec::new();
+        for file in *group {
+            if !services.contains(&file.service) {
+                services.push(file.service);
+            }
+        }
+        let known = sets.iter().rposition(|(known, _)| *known == services);
+        of_group.push(known.unwrap_or_else(|| {
+            let services: Vec<String> = services.iter().map(|&name| name.to_owned()).collect();
+            let keep = services.iter().any(wanted);
+            sets.push((services, keep));
+            sets.len() - 1
+        }));
+    }
+    let jobs: Vec<Job> = groups
         .iter()
-        .map(|(path, (services, via))| Job {
-            path,
-            shown: shown(dev, path),
-            services,
-            via,
+        .zip(&of_group)
+        .map(|(group, set)| Job {
+            path: &group[0].path,
+            services: &sets[*set].0,
+            via: &group[0].via,
             mounted: false,
-            keep: services
-                .iter()
-                .any(|service| has_mounts(dev, prod, service) || reads.contains(service)),
+            keep: sets[*set].1,
+            targets: copies(group).map(|(_, _, target)| target).collect(),
         })
         .collect();
     let mut texts = HashMap::new();
-    for (job, seen) in jobs.iter().zip(search.files(&jobs)) {
+    for (at, seen) in search.files(&jobs, &|path| shown(dev, path)) {
         files.hosts.extend(seen.hosts);
         files.unreadable.extend(seen.unreadable);
         own_names.extend(seen.own_names);
-        texts.extend(seen.text.map(|text| (job.path, text)));
+        texts.extend(seen.text.map(|text| (&*groups[at][0].path, text)));
+        for (target, verdict) in seen.secrets {
+            let of_target = copies(groups[at]).nth(target);
+            files
+                .secrets
+                .extend(of_target.map(|(service, copy, _)| InCopy {
+                    service: service.to_owned(),
+                    copy,
+                    verdict,
+                }));
+        }
     }
+    // As the Dockerfile has them.
+    files.secrets.sort_by_key(|secret| secret.copy);
     texts
+}
+
+/// Service, copy and target of what copies bring of a file.
+fn copies<'g>(group: &'g [InImage]) -> impl Iterator<Item = (&'g str, usize, &'g str)> {
+    let of_file = |file: &'g InImage| file.copy.map(|(copy, target)| (file.service, copy, target));
+    group.iter().filter_map(of_file)
 }
 
 /// The path for people: what a name of a file can hold besides text would break a report.
@@ -175,9 +250,14 @@ fn shown(app: &App, path: &Path) -> String {
 ///
 /// # Errors
 /// A Dockerfile whose COPY instructions cannot be followed, in a sentence.
-fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
+fn in_image<'a>(
+    service: &'a Service,
+    image: &'a Source,
+    secrets: Secrets,
+) -> Result<Vec<InImage<'a>>, String> {
     if let (Some(input), Some(build)) = (&image.built, &service.build) {
-        let copies = copied::copied(&input.resolved, &input.listing.files())
+        let copies = input
+            .copies()
             .map_err(|error| format!("{}: {error}", input.shown))?;
         // Where a name is no UTF-8, the path of the listing is not the one on disk.
         let entries = input.listing.entries.iter();
@@ -185,24 +265,35 @@ fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
             .filter(|entry| entry.disk().to_str().is_none())
             .map(|entry| (&*entry.path, entry.disk()))
             .collect();
-        let mut files: Vec<InImage> = copies
-            .files
-            .iter()
-            .map(|copied| InImage {
-                path: match odd.get(&*copied.source) {
-                    Some(disk) => (*disk).to_owned(),
-                    None => build.context.join(&copied.source),
-                },
-                via: format!(
+        let mut line = None;
+        let mut files: Vec<InImage> = Vec::with_capacity(copies.files.len() + 1);
+        for (number, copied) in copies.files.iter().enumerate() {
+            let via = match &line {
+                Some((line, via)) if *line == copied.instruction_line => Arc::clone(via),
+                _ => format!(
                     "copied by line {} of {}",
                     copied.instruction_line, input.shown
-                ),
-            })
-            .collect();
+                )
+                .into(),
+            };
+            line = Some((copied.instruction_line, Arc::clone(&via)));
+            let looked_for = secrets == Secrets::LookedFor && copied.in_final;
+            files.push(InImage {
+                path: match odd.get(&*copied.source) {
+                    Some(disk) => (*disk).into(),
+                    None => build.context.join(&copied.source).into(),
+                },
+                service: &service.name,
+                via,
+                copy: looked_for.then_some((number, &copied.target)),
+            });
+        }
         if build.dockerfile_inline.is_none() {
             files.push(InImage {
-                path: build.dockerfile.clone(),
-                via: "the Dockerfile makes it".to_owned(),
+                path: build.dockerfile.as_path().into(),
+                service: &service.name,
+                via: "the Dockerfile makes it".into(),
+                copy: None,
             });
         }
         return Ok(files);
@@ -217,22 +308,23 @@ fn in_image(service: &Service, image: &Source) -> Result<Vec<InImage>, String> {
             .iter()
             .find(|mount| mount.target == root.target)
             .map(|mount| format!(" ({} line {})", mount.place.path, mount.place.line));
-        let via = format!(
+        let via: Arc<str> = format!(
             "mounted at {} in dev{}",
             root.target,
             line.unwrap_or_default()
-        );
+        )
+        .into();
         let source = PathBuf::from(&root.source);
-        if root.is_file {
-            files.push(InImage { path: source, via });
-            continue;
-        }
-        for path in files_below(&source) {
-            files.push(InImage {
-                path,
-                via: via.clone(),
-            });
-        }
+        let paths = match root.is_file {
+            true => vec![source],
+            false => files_below(&source),
+        };
+        files.extend(paths.into_iter().map(|path| InImage {
+            path: path.into(),
+            service: &service.name,
+            via: Arc::clone(&via),
+            copy: None,
+        }));
     }
     Ok(files)
 }
@@ -253,7 +345,8 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
 
 /// Searches the files that only the mounts bring: they belong into the image, and break there.
 fn search_mounted(app: &App, search: &Search, files: &mut Files) {
-    let mut found = ByPath::new();
+    // With who has each and how it comes there.
+    let mut found: BTreeMap<PathBuf, (Vec<String>, String)> = BTreeMap::new();
     // What may hold a secret is not read.
     let read = |mount: &&MountSeen| !mount.without_build && !mount.credentials;
     for mount in files.mounts.iter().filter(read) {
@@ -282,11 +375,11 @@ fn search_mounted(app: &App, search: &Search, files: &mut Files) {
         .iter()
         .map(|(path, (services, via))| Job {
             path,
-            shown: shown(app, path),
             services,
             via,
             mounted: true,
             keep: false,
+            targets: Vec::new(),
         })
         .collect();
     let known: HashSet<(Arc<str>, String)> = files
@@ -297,7 +390,8 @@ fn search_mounted(app: &App, search: &Search, files: &mut Files) {
             services.map(|service| (host.place.path.clone(), service.clone()))
         })
         .collect();
-    for mut host in search.files(&jobs).into_iter().flat_map(|seen| seen.hosts) {
+    let seen = search.files(&jobs, &|path| shown(app, path)).into_iter();
+    for mut host in seen.flat_map(|(_, seen)| seen.hosts) {
         let path = &host.place.path;
         host.services
             .retain(|service| !known.contains(&(path.clone(), service.clone())));

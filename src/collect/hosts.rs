@@ -1,27 +1,22 @@
-//! Searches files for hosts of Docker's networks. Several threads read them; a file in which no name
-//! occurs costs no more than reading it.
+//! Searches files for hosts of Docker's networks, and for secrets. Several threads read them, each file
+//! once; a file in which nothing occurs that is looked for costs no more than reading it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::OFlags;
-
 use super::own_name::InFile;
+use super::read::{HEAD, Opened};
+use super::secrets::judge_link;
+use super::threads;
 use crate::app::{App, Place};
 use crate::evidence::{HostInFile, OwnName, OwnNameFor};
 use crate::mask::mask;
 use crate::scan::{self, HostnameFor, Scanner};
+use crate::secrets::{self, LOOKED_INTO, Verdict};
 
 /// Text of files that is kept for other questions than this one, in bytes.
 const KEPT_TEXT: usize = 16 << 20;
-/// More threads than this only wait for the disk.
-const MOST_THREADS: usize = 8;
-/// What tells a text from other files, in bytes.
-const HEAD: usize = 4096;
 
 /// What to look for.
 pub struct Search {
@@ -33,8 +28,6 @@ pub struct Search {
 pub struct Job<'a> {
     /// Where it is on disk.
     pub path: &'a Path,
-    /// Path as shown to the user.
-    pub shown: String,
     /// The services that have it.
     pub services: &'a [String],
     /// How they come to it, in a fragment.
@@ -43,6 +36,8 @@ pub struct Job<'a> {
     pub mounted: bool,
     /// Its text is wanted as well.
     pub keep: bool,
+    /// Its paths in images, when it is looked into for secrets.
+    pub targets: Vec<&'a str>,
 }
 
 impl Job<'_> {
@@ -70,6 +65,8 @@ pub struct Seen {
     pub own_names: Vec<InFile>,
     /// Its text, where it was wanted and is one.
     pub text: Option<String>,
+    /// Which of its targets hold a secret.
+    pub secrets: Vec<(usize, Verdict)>,
     /// Why it could not be read, in a sentence.
     pub unreadable: Option<String>,
 }
@@ -79,6 +76,7 @@ impl Seen {
         self.hosts.is_empty()
             && self.own_names.is_empty()
             && self.text.is_none()
+            && self.secrets.is_empty()
             && self.unreadable.is_none()
     }
 }
@@ -89,7 +87,7 @@ impl Search {
         let names = app.host_names();
         let words: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
         Self {
-            scanner: Scanner::new(&words),
+            scanner: Scanner::with_signs(&words, secrets::SIGNS),
             names,
         }
     }
@@ -106,74 +104,102 @@ impl Search {
         known.next().map(|(_, service)| service.clone())
     }
 
-    /// What each file shows, in the order of `jobs`.
-    pub fn files(&self, jobs: &[Job]) -> Vec<Seen> {
-        let next = AtomicUsize::new(0);
+    /// What files show, with the place of each in `jobs` and in that order; most show nothing. `shown`
+    /// gives the path for people.
+    pub fn files(
+        &self,
+        jobs: &[Job],
+        shown: &(dyn Fn(&Path) -> String + Sync),
+    ) -> Vec<(usize, Seen)> {
         let kept = AtomicUsize::new(0);
-        let told = Mutex::new(Vec::new());
-        let work = || {
-            let mut buffer = Vec::new();
-            let mut own = Vec::new();
-            while let Some((at, job)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                jobs.get(at).map(|job| (at, job))
-            } {
-                let seen = self.file(job, &mut buffer, &kept);
-                if !seen.is_empty() {
-                    own.push((at, seen));
-                }
-            }
-            if let Ok(mut told) = told.lock() {
-                told.append(&mut own);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads(jobs.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut all: Vec<Seen> = jobs.iter().map(|_| Seen::default()).collect();
-        for (at, seen) in told.into_inner().unwrap_or_default() {
-            all[at] = seen;
-        }
-        all
+        threads::each(jobs, Vec::new, |buffer, job| {
+            let seen = self.file(job, &shown(job.path), buffer, &kept);
+            (!seen.is_empty()).then_some(seen)
+        })
     }
 
-    fn file(&self, job: &Job, buffer: &mut Vec<u8>, kept: &AtomicUsize) -> Seen {
+    fn file(&self, job: &Job, shown: &str, buffer: &mut Vec<u8>, kept: &AtomicUsize) -> Seen {
         let mut seen = Seen::default();
-        match read(job.path, &job.shown, buffer) {
-            Ok(true) => {}
-            Ok(false) => return seen,
-            Err(error) => {
-                seen.unreadable = Some(format!("{}: {error}", job.shown));
-                return seen;
-            }
-        }
-        let wanted = job.keep && kept.fetch_add(buffer.len(), Ordering::Relaxed) < KEPT_TEXT;
-        let of_interest = self.scanner.is_of_interest(buffer);
-        if !wanted && !of_interest {
+        let searched = scan::worth_opening(shown);
+        if !searched && job.targets.is_empty() {
             return seen;
         }
-        let text = String::from_utf8_lossy(buffer);
-        if of_interest {
-            let lines: Vec<&str> = text.lines().collect();
-            seen.hosts = self.hosts(job, &text, &lines);
-            seen.own_names = own_names(job, &text, &lines);
+        match self.read(job, shown, buffer, kept, &mut seen) {
+            // What cannot be read is told where hosts are looked for.
+            Err(error) if searched => seen.unreadable = Some(format!("{shown}: {error}")),
+            Err(_) | Ok(()) => {}
         }
-        seen.text = wanted.then(|| text.into_owned());
         seen
     }
 
-    fn hosts(&self, job: &Job, text: &str, lines: &[&str]) -> Vec<HostInFile> {
-        let found = self.scanner.mentions(&job.shown, text).into_iter();
+    fn read(
+        &self,
+        job: &Job,
+        shown: &str,
+        buffer: &mut Vec<u8>,
+        kept: &AtomicUsize,
+        seen: &mut Seen,
+    ) -> io::Result<()> {
+        let targets = || job.targets.iter().copied().enumerate();
+        let Some(mut file) = Opened::new(job.path, buffer)? else {
+            let linked =
+                targets().filter_map(|(at, target)| Some((at, judge_link(job.path, target)?)));
+            seen.secrets = linked.collect();
+            return Ok(());
+        };
+        let searched = scan::worth_opening(shown) && scan::worth_reading(file.size);
+        let size = file.size;
+        let judged = |target: &str| secrets::worth_reading(target, size);
+        let is_judged = job.targets.iter().any(|target| judged(target));
+        if !(searched || is_judged) {
+            return Ok(());
+        }
+        let beginning = match is_judged {
+            true => LOOKED_INTO,
+            false => HEAD,
+        };
+        let head = file.first(beginning)?;
+        let head = &head[..head.len().min(HEAD)];
+        let searched = searched && scan::worth_searching(shown, head);
+        let bytes = match searched {
+            true => file.first(usize::MAX)?,
+            false if is_judged => file.first(beginning)?,
+            false => return Ok(()),
+        };
+        let of_interest = self.scanner.is_of_interest(bytes);
+        for (at, target) in targets().filter(|(_, target)| judged(target)) {
+            if of_interest || secrets::is_told_by_name(target) {
+                let beginning = &bytes[..bytes.len().min(LOOKED_INTO)];
+                let verdict = secrets::judge(target, beginning);
+                seen.secrets.extend(verdict.map(|verdict| (at, verdict)));
+            }
+        }
+        if !searched {
+            return Ok(());
+        }
+        let wanted = job.keep && kept.fetch_add(bytes.len(), Ordering::Relaxed) < KEPT_TEXT;
+        if !wanted && !of_interest {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(bytes);
+        if of_interest {
+            let lines: Vec<&str> = text.lines().collect();
+            seen.hosts = self.hosts(job, shown, &text, &lines);
+            seen.own_names = own_names(job, shown, &text, &lines);
+        }
+        seen.text = wanted.then(|| text.into_owned());
+        Ok(())
+    }
+
+    fn hosts(&self, job: &Job, shown: &str, text: &str, lines: &[&str]) -> Vec<HostInFile> {
+        let found = self.scanner.mentions(shown, text).into_iter();
         let hosts = found.map(|mention| {
             let line = lines.get(mention.line as usize - 1).unwrap_or(&"");
             HostInFile {
                 services: job.services.to_vec(),
                 target: self.target(&mention.host),
                 place: Place {
-                    path: job.shown.as_str().into(),
+                    path: shown.into(),
                     line: mention.line,
                     column: mention.column,
                     end_column: mention.end_column,
@@ -189,8 +215,8 @@ impl Search {
     }
 }
 
-fn own_names(job: &Job, text: &str, lines: &[&str]) -> Vec<InFile> {
-    let found = scan::hostname_uses(&job.shown, text).into_iter();
+fn own_names(job: &Job, shown: &str, text: &str, lines: &[&str]) -> Vec<InFile> {
+    let found = scan::hostname_uses(shown, text).into_iter();
     let uses = found.map(|found| InFile {
         by_variable: found.by_variable,
         seen: OwnName {
@@ -200,7 +226,7 @@ fn own_names(job: &Job, text: &str, lines: &[&str]) -> Vec<InFile> {
                 HostnameFor::Identity => OwnNameFor::Identity,
             },
             place: Place {
-                path: job.shown.as_str().into(),
+                path: shown.into(),
                 line: found.line,
                 column: found.column,
                 end_column: found.end_column,
@@ -210,68 +236,6 @@ fn own_names(job: &Job, text: &str, lines: &[&str]) -> Vec<InFile> {
         },
     });
     uses.collect()
-}
-
-fn threads(jobs: usize) -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    // A thread for a handful of files costs more than it saves.
-    processors.min(MOST_THREADS).min(jobs / 32 + 1)
-}
-
-/// The text of the file; none for what [`Search::files`] does not search either.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn text(path: &Path, shown: &str) -> io::Result<Option<String>> {
-    let mut buffer = Vec::new();
-    let is_text = read(path, shown, &mut buffer)?;
-    Ok(is_text.then(|| String::from_utf8_lossy(&buffer).into_owned()))
-}
-
-/// Reads the file into `buffer`; false for what is worth no search: links, pipes, binaries, archives,
-/// lock files, data, and everything too large.
-fn read(path: &Path, shown: &str, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    buffer.clear();
-    if !scan::worth_opening(shown) {
-        return Ok(false);
-    }
-    let Some((file, size)) = open(path)? else {
-        return Ok(false);
-    };
-    if !scan::worth_reading(size) {
-        return Ok(false);
-    }
-    let head = usize::try_from(size).unwrap_or(HEAD).min(HEAD);
-    (&file).take(head as u64).read_to_end(buffer)?;
-    if !scan::worth_searching(shown, buffer) {
-        return Ok(false);
-    }
-    // What grows while it is read is cut where it ended.
-    (&file)
-        .take(size.saturating_sub(head as u64))
-        .read_to_end(buffer)?;
-    Ok(true)
-}
-
-/// The regular file at `path` and its size; none for anything else. Never waits, as for the writer of
-/// a pipe that has just taken the file's place.
-fn open(path: &Path) -> io::Result<Option<(File, u64)>> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY).bits();
-    let flags = i32::try_from(flags).unwrap_or_default();
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if is_no_file(path, &error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some((file, metadata.len())))
-}
-
-/// A link, a socket or a device cannot be opened like a file; that is no fault of it.
-fn is_no_file(path: &Path, error: &io::Error) -> bool {
-    error.kind() != io::ErrorKind::NotFound
-        && std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 #[cfg(test)]
@@ -288,18 +252,22 @@ mod tests {
             .iter()
             .map(|path| Job {
                 path,
-                shown: path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into(),
                 services: &[],
                 via: "",
                 mounted: false,
                 keep: false,
+                targets: Vec::new(),
             })
             .collect();
-        search.files(&jobs)
+        let name = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        let mut all: Vec<Seen> = paths.iter().map(|_| Seen::default()).collect();
+        for (at, seen) in search.files(&jobs, &name) {
+            all[at] = seen;
+        }
+        all
     }
 
     #[test]

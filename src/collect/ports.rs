@@ -4,7 +4,8 @@
 mod code;
 mod program;
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -22,7 +23,7 @@ use crate::scan::ports::address::own_ports;
 pub fn look(
     app: &App,
     sources: &IndexMap<String, Source>,
-    own: &IndexMap<String, Vec<PathBuf>>,
+    own: &IndexMap<String, Vec<Arc<Path>>>,
 ) -> Vec<PortsSeen> {
     let services = app.services.values();
     let subjects: Vec<Subject> = services
@@ -43,7 +44,7 @@ struct Subject<'a> {
     settings: Settings,
     lines: Option<Lines<'a>>,
     /// Files of the image.
-    files: &'a [PathBuf],
+    files: &'a [Arc<Path>],
 }
 
 /// A command and where it stands.
@@ -58,7 +59,7 @@ impl<'a> Subject<'a> {
         app: &'a App,
         service: &'a Service,
         source: &'a Source,
-        own: &'a IndexMap<String, Vec<PathBuf>>,
+        own: &'a IndexMap<String, Vec<Arc<Path>>>,
     ) -> Self {
         let built = source.built.as_ref();
         Self {
@@ -260,7 +261,9 @@ mod tests {
         let (_directory, app) = project(files);
         let (sources, problems) = without_engine::sources(&app);
         assert!(problems.is_empty(), "{problems:?}");
-        let seen = files::look(&app, &app, &sources).ports.into_iter();
+        let seen = files::look(&app, &app, &sources, files::Secrets::InLayers)
+            .ports
+            .into_iter();
         seen.map(|seen| {
             let mut ports: Vec<u16> = seen.claims.iter().map(|claim| claim.port).collect();
             ports.dedup();

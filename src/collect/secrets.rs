@@ -9,9 +9,10 @@ use bytes::{Buf, Bytes};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
 
+use super::files::InCopy;
 use super::layers::{self, Found};
 use crate::app::{App, Place, Service};
-use crate::build::copied::{self, Copies};
+use crate::build::copied::Copies;
 use crate::build::dockerfile::Kind;
 use crate::build::stages::Base;
 use crate::engine::Engine;
@@ -24,14 +25,15 @@ use super::dockerfiles::Lines;
 /// Pieces of an archive that may wait to be read.
 const WAITING: usize = 16;
 
-/// The secrets that the disk tells of: files that are copied, and variables.
+/// The secrets that the disk tells of: `copied` files, and variables.
 pub fn of_files<'a>(
     app: &App,
     sources: impl Iterator<Item = (&'a String, &'a Source)>,
+    copied: &[InCopy],
 ) -> Vec<SecretSeen> {
     let mut all = Vec::new();
     for (service, input) in built(app, sources) {
-        for seen in copied_files(app, service, input)
+        for seen in copied_files(app, service, input, copied)
             .into_iter()
             .chain(variables(service, input))
         {
@@ -76,21 +78,24 @@ fn add(all: &mut Vec<SecretSeen>, new: SecretSeen) {
     }
 }
 
-fn copies_of(input: &BuildInput) -> Option<Copies> {
-    copied::copied(&input.resolved, &input.listing.files()).ok()
+fn copies_of(input: &BuildInput) -> Option<&Copies> {
+    input.copies().ok()
 }
 
-fn copied_files(app: &App, service: &Service, input: &BuildInput) -> Vec<SecretSeen> {
+fn copied_files(
+    app: &App,
+    service: &Service,
+    input: &BuildInput,
+    copied: &[InCopy],
+) -> Vec<SecretSeen> {
     let (Some(copies), Some(build)) = (copies_of(input), &service.build) else {
         return Vec::new();
     };
     let lines = Lines::of(service, input);
     let mut found: Vec<SecretSeen> = Vec::new();
-    for file in copies.files.iter().filter(|file| file.in_final) {
+    for InCopy { copy, verdict, .. } in copied.iter().filter(|one| one.service == service.name) {
+        let file = &copies.files[*copy];
         let path = build.context.join(&file.source);
-        let Some(verdict) = judge_file(&path, &file.target) else {
-            continue;
-        };
         let name = shown_path(&file.target, verdict.kind);
         if found
             .iter()
@@ -119,7 +124,8 @@ fn shown_path(path: &str, kind: SecretKind) -> String {
     end.map_or(path, |at| &path[..at + 4]).to_owned()
 }
 
-fn judge_file(path: &Path, target: &str) -> Option<Verdict> {
+/// What the file is to which the link at `path` leads, for an image that has the link at `target`.
+pub fn judge_link(path: &Path, target: &str) -> Option<Verdict> {
     let metadata = std::fs::metadata(path).ok()?;
     if !metadata.is_file() || !secrets::worth_reading(target, metadata.len()) {
         return None;
@@ -318,12 +324,13 @@ fn in_layers(app: &App, service: &Service, image: &Image, found: &[Found]) -> Ve
 mod tests {
     use super::*;
     use crate::collect::dockerfiles::tests::project;
-    use crate::collect::without_engine;
+    use crate::collect::{files, without_engine};
 
     fn secrets_of(files: &[(&str, &str)]) -> Vec<SecretSeen> {
         let (_directory, app) = project(files);
         let sources = without_engine::sources(&app).0;
-        of_files(&app, sources.iter())
+        let files = files::look(&app, &app, &sources, files::Secrets::LookedFor);
+        of_files(&app, sources.iter(), &files.secrets)
     }
 
     const COMPOSE: (&str, &str) = ("compose.yaml", "services: {web: {build: .}}\n");

@@ -66,7 +66,9 @@ pub async fn run(
         .iter()
         .map(|(service, image)| (service.clone(), image.source.clone()))
         .collect();
-    let looking = tokio::task::spawn_blocking(move || files::look(&dev_copy, &prod_copy, &sources));
+    let looking = tokio::task::spawn_blocking(move || {
+        files::look(&dev_copy, &prod_copy, &sources, files::Secrets::InLayers)
+    });
     // The layers are read while the containers run; what is left of it ends with the set.
     let mut reading = JoinSet::new();
     reading.spawn(secrets::of_images(

@@ -55,10 +55,11 @@ pub fn look(dev: App, prod: App) -> Result<Seen, Problems> {
     if sources.is_empty() && !unknown.is_empty() {
         return Err(Problems(distinct(unknown.into_values())));
     }
-    let files = files::look(&dev, &prod, &sources);
+    let mut files = files::look(&dev, &prod, &sources, files::Secrets::LookedFor);
+    let copied = std::mem::take(&mut files.secrets);
     let mut evidence = super::from_files(dev, prod, files);
     evidence.dockerfiles = dockerfiles::seen(&evidence.prod, sources.iter());
-    evidence.secrets = secrets::of_files(&evidence.prod, sources.iter());
+    evidence.secrets = secrets::of_files(&evidence.prod, sources.iter(), &copied);
     let images = sources.iter().map(|(name, source)| (name, source, None));
     evidence.commands = command::seen(&evidence.dev, &evidence.prod, images);
     for kind in Kind::OF_A_RUN {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 
@@ -9,9 +10,10 @@ use super::build_extras::{self, Source as NamedContext};
 use super::{RunError, Session};
 use crate::app::{App, Build, MountKind, Problem, Service};
 use crate::build::context::{self, Listing, archive};
+use crate::build::copied::{self, Copies};
 use crate::build::dockerfile::{self, Dockerfile};
 use crate::build::generate::{self, BindMount, Generated};
-use crate::build::ignore::Ignore;
+use crate::build::ignore::{Ignore, IgnoreError};
 use crate::build::stages::{Inputs, Resolved};
 use crate::engine::{BuildEvent, BuildRequest, BuildSecret, EngineError, ImageInfo, TarSource};
 use crate::event::Event;
@@ -97,8 +99,8 @@ pub struct BuildInput {
     pub resolved: Resolved,
     /// Target, build arguments and platform that they are resolved with.
     pub inputs: Inputs,
-    /// The files of the context.
-    pub listing: Listing,
+    /// The files of the context, which can be very many.
+    pub listing: Arc<Listing>,
     /// The ignore file.
     pub ignore: Ignore,
     /// Text of the Dockerfile.
@@ -108,6 +110,19 @@ pub struct BuildInput {
     /// Name of the Dockerfile in the archive.
     name: String,
     extras: Vec<archive::Extra>,
+    /// Made when first asked for, and then for all copies of this.
+    copies: Arc<OnceLock<Result<Copies, IgnoreError>>>,
+}
+
+impl BuildInput {
+    /// Where the files of the context go. Many look at it, so the instructions are followed once.
+    ///
+    /// # Errors
+    /// As [`copied::copied`].
+    pub fn copies(&self) -> Result<&Copies, &IgnoreError> {
+        let follow = || copied::copied(&self.resolved, &self.listing.files());
+        self.copies.get_or_init(follow).as_ref()
+    }
 }
 
 /// A Dockerfile's text.
@@ -327,12 +342,13 @@ pub fn read_build(app: &App, service: &Service, build: &Build) -> Result<BuildIn
         dockerfile,
         resolved,
         inputs,
-        listing,
+        listing: Arc::new(listing),
         ignore,
         text,
         shown,
         name,
         extras: extra.into_iter().collect(),
+        copies: Arc::default(),
     })
 }
 
@@ -372,7 +388,7 @@ async fn build_image(
     for secret in &build.secrets {
         request.secrets.push(read_secret(secret)?);
     }
-    let (mut listing, mut extras) = (input.listing.clone(), input.extras.clone());
+    let (mut listing, mut extras) = ((*input.listing).clone(), input.extras.clone());
     if !build.additional_contexts.is_empty() {
         let stages = named_contexts(session, app, build, want, &mut listing).await?;
         let first = input

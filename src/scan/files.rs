@@ -134,8 +134,17 @@ fn is_place(path: &str) -> bool {
         stem,
         "readme" | "license" | "licence" | "changelog" | "contributing"
     ) && !is_source(extension);
-    // Orchestrators' files, unit tests, samples that someone copies, bundles.
-    let aside = pattern!(
+    !(prose || may_be_aside(name) && is_aside(name))
+}
+
+/// Whether a name has a part of what [`is_aside`] looks for, which takes longer.
+fn may_be_aside(name: &str) -> bool {
+    pattern!("compose|docker-|stack|test|spec|stor|cy|e2e|sampl|exampl|dist|template|tpl|min|bundle|chunk|~").is_match(name)
+}
+
+/// Orchestrators' files, unit tests, samples that someone copies, bundles.
+fn is_aside(name: &str) -> bool {
+    pattern!(
         r"(?x)
         ^(?:docker-)?compose(?:[._-].*)?\.ya?ml$ | ^docker-(?:stack|bake|cloud|swarm)[\w.\-]*\.(?:ya?ml|hcl|json)$
         | ^docker-compose[\w.\-]*$ | ^stack[\w.\-]*\.ya?ml$
@@ -145,13 +154,15 @@ fn is_place(path: &str) -> bool {
         "
     )
     .is_match(name)
-        && !pattern!(r"\.(?:conf|cfg|ya?ml|json|toml|ini|xml|properties|hcl|cnf|js|php|py|sh)\.template$").is_match(name);
-    !prose && !aside
+        && !pattern!(r"\.(?:conf|cfg|ya?ml|json|toml|ini|xml|properties|hcl|cnf|js|php|py|sh)\.template$").is_match(name)
 }
 
 /// `OrderTest.java`: told by its capital, which `contest.java` lacks.
 fn is_unit_test(path: &str) -> bool {
-    pattern!(r"[A-Za-z0-9](?:Tests?|Spec|IT)\.(?:java|kt|scala|groovy|cs|php)$").is_match(path)
+    let parts = ["Test", "Spec", "IT"];
+    parts.iter().any(|part| path.contains(part))
+        && pattern!(r"[A-Za-z0-9](?:Tests?|Spec|IT)\.(?:java|kt|scala|groovy|cs|php)$")
+            .is_match(path)
 }
 
 fn is_source(extension: &str) -> bool {

@@ -104,6 +104,14 @@ impl Scanner {
         }
     }
 
+    /// The same, and [`Scanner::is_of_interest`] asks for `signs` as well: parts of a text for which
+    /// others want to look at it.
+    pub fn with_signs(names: &[String], signs: &[&str]) -> Self {
+        Self {
+            names: Names::with_signs(names, signs),
+        }
+    }
+
     /// The places in a file, in their order.  `path` tells the language.
     pub fn mentions(&self, path: &str, text: &str) -> Vec<HostMention> {
         if !self.names.occur_in(text) {
@@ -126,8 +134,8 @@ impl Scanner {
         found
     }
 
-    /// Whether a file may have anything of interest, a name or a sign of the host name: the cheap
-    /// question that spares most of them all others.
+    /// Whether a file may have anything of interest, a name, a sign of the host name or of others: the
+    /// cheap question that spares most of them all others.
     pub fn is_of_interest(&self, file: &[u8]) -> bool {
         self.names.occur_in_bytes(file)
     }

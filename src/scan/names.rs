@@ -35,6 +35,11 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(names: &[String]) -> Self {
+        Self::with_signs(names, &[])
+    }
+
+    /// `signs` are looked for in bytes only.
+    pub(super) fn with_signs(names: &[String], signs: &[&str]) -> Self {
         let mut wanted: Vec<&str> = names
             .iter()
             .map(|name| name.trim())
@@ -49,7 +54,7 @@ impl Names {
         let branches = branches.join("|");
         Self {
             pattern: Regex::new(&branches).ok(),
-            bytes: regex::bytes::Regex::new(&with_signs(&branches)).ok(),
+            bytes: regex::bytes::Regex::new(&with_signs(&branches, signs)).ok(),
         }
     }
 
@@ -77,9 +82,11 @@ impl Names {
     }
 }
 
-/// One search for all that is looked for in files.
-fn with_signs(branches: &str) -> String {
-    format!("{branches}|{}", super::hostname::SIGNS.join("|"))
+/// One search for all that is looked for in files. Nothing but literals, which is what makes it fast.
+fn with_signs(branches: &str, signs: &[&str]) -> String {
+    let signs = super::hostname::SIGNS.iter().chain(signs);
+    let signs: Vec<String> = signs.map(|sign| regex::escape(sign)).collect();
+    format!("{branches}|{}", signs.join("|"))
 }
 
 /// Loopback resolves everywhere, and a bare number is no name.

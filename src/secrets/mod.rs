@@ -162,6 +162,59 @@ fn is_env_file(name: &str) -> bool {
     is && !parts.into_iter().any(|part| SAMPLES.contains(&part))
 }
 
+/// Parts of a content of which it has one when [`judge`] finds a secret in it that
+/// [`is_told_by_name`] does not say to look for.
+pub const SIGNS: &[&str] = &[
+    "PRIVATE KEY",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "npm_",
+    "pypi-AgEIcHlwaS5vcmc",
+    "xoxa-",
+    "xoxb-",
+    "xoxp-",
+    "xoxr-",
+    "xoxs-",
+    "sk_live_",
+    "rk_live_",
+    "AKIA",
+];
+
+/// Whether the path alone is reason enough to judge what is in the file.
+pub fn is_told_by_name(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        ".dockercfg",
+        ".dockerconfigjson",
+        "kubeconfig",
+        ".netrc",
+        ".git-credentials",
+        "application_default_credentials.json",
+        ".npmrc",
+        ".yarnrc",
+        ".yarnrc.yml",
+        ".pypirc",
+        "pip.conf",
+        ".pip.conf",
+        // Of `.aws`, `.docker`, `.kube`, `.git` and Rails' `config`.
+        "credentials",
+        "config.json",
+        "config",
+        "HEAD",
+        "master.key",
+    ];
+    let name = file_name(path);
+    NAMES.contains(&name)
+        || is_env_file(name)
+        || [".p12", ".pfx", ".keystore"]
+            .iter()
+            .any(|end| name.ends_with(end))
+}
+
 /// The kind of secret in the file at `path`, absolute or relative, whose content begins with `content`.
 pub fn judge(path: &str, content: &[u8]) -> Option<Verdict> {
     let path = path.trim_start_matches('/');
@@ -194,7 +247,7 @@ pub fn judge(path: &str, content: &[u8]) -> Option<Verdict> {
             real: false,
         });
     }
-    if has(&PRIVATE_KEY) && is_key_name(name) {
+    if is_key_name(name) && has(&PRIVATE_KEY) {
         return real(SecretKind::PrivateKey);
     }
     let credentials = (ends(".aws/credentials") && text.contains("aws_secret_access_key"))
@@ -451,6 +504,45 @@ mod tests {
             ),
         ] {
             assert_eq!(kind(path, text), Some(wanted), "{path}");
+            assert!(is_told_by_name(path) || has_sign(text), "{path}");
+        }
+    }
+
+    fn has_sign(text: &str) -> bool {
+        SIGNS.iter().any(|sign| text.contains(sign))
+    }
+
+    #[test]
+    fn every_form_of_a_token_has_a_sign() {
+        let long = "Ab1".repeat(30);
+        let of = |length: usize| &long[..length];
+        let tokens = [
+            ("ghp_", 36),
+            ("gho_", 36),
+            ("ghu_", 36),
+            ("ghs_", 36),
+            ("ghr_", 36),
+            ("github_pat_", 80),
+            ("glpat-", 20),
+            ("npm_", 36),
+            ("pypi-AgEIcHlwaS5vcmc", 60),
+            ("xoxa-", 30),
+            ("xoxb-", 30),
+            ("xoxp-", 30),
+            ("xoxr-", 30),
+            ("xoxs-", 30),
+            ("sk_live_", 24),
+            ("rk_live_", 24),
+        ];
+        let tokens = tokens.map(|(start, length)| format!("{start}{}", of(length)));
+        let aws = [
+            format!("AKIA{}", "B2".repeat(8)),
+            format!("AKIA{}", "I2".repeat(7) + "AB"),
+        ];
+        let key = format!("{{\"type\": \"service_account\", \"key\": \"{}\"}}", key());
+        for token in tokens.into_iter().chain(aws).chain([key]) {
+            assert!(kind("app/x.json", &token).is_some(), "{token}");
+            assert!(has_sign(&token), "{token}");
         }
     }
 

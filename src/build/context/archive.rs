@@ -132,14 +132,14 @@ fn append<W: Write>(archive: &mut Builder<W>, entry: &Entry) -> Result<u64, Cont
         EntryKind::Dir => {
             let mut header = header(EntryType::Directory, entry.mode, entry.mtime);
             archive
-                .append_data(&mut header, entry.raw.join(""), io::empty())
+                .append_data(&mut header, entry.raw().join(""), io::empty())
                 .map_err(ContextError::Send)?;
             Ok(0)
         }
         EntryKind::Symlink(target) => {
             let mut header = header(EntryType::Symlink, 0o777, entry.mtime);
             archive
-                .append_link(&mut header, &entry.raw, target)
+                .append_link(&mut header, entry.raw(), target)
                 .map_err(ContextError::Send)?;
             Ok(0)
         }
@@ -148,7 +148,7 @@ fn append<W: Write>(archive: &mut Builder<W>, entry: &Entry) -> Result<u64, Cont
             match fs::metadata(&entry.disk) {
                 Ok(found) if found.is_file() => {
                     let mut header = header(EntryType::Regular, entry.mode, entry.mtime);
-                    append_file(archive, &mut header, &entry.raw, &entry.disk, found.len())
+                    append_file(archive, &mut header, entry.raw(), &entry.disk, found.len())
                 }
                 Ok(_) => Err(ContextError::Changed(entry.disk.clone())),
                 // Deleted since: the same as deleted before.

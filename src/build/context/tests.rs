@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 
 use tempfile::TempDir;
 
-use super::super::generate::{BindMount, Request, generate};
+use super::super::generate::{BindMount, Generated, Layout, Request, generate};
 use super::archive::{Content, Extra, Written, place_dockerfile, write};
 use super::*;
 

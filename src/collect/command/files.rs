@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::{App, Mount, MountKind, Place, Service};
-use crate::build::copied::{self, Copies};
+use crate::build::copied::Copies;
 use crate::build::paths;
 use crate::mask::mask;
 use crate::run::image::Source;
@@ -25,7 +25,7 @@ pub struct Files<'a> {
     app: &'a App,
     mounts: Vec<&'a Mount>,
     context: Option<&'a Path>,
-    copies: Option<Copies>,
+    copies: Option<&'a Copies>,
     /// Working directory of the container.
     pub workdir: String,
     /// The working directory is only assumed, since the image is not known.
@@ -62,7 +62,7 @@ impl<'a> Files<'a> {
         app: &'a App,
         service: &'a Service,
         dev: Option<&'a Service>,
-        source: &Source,
+        source: &'a Source,
         image_workdir: Option<&str>,
     ) -> Self {
         let built = source.built.as_ref();
@@ -82,8 +82,7 @@ impl<'a> Files<'a> {
             app,
             mounts: mounts.collect(),
             context: service.build.as_ref().map(|build| &*build.context),
-            copies: built
-                .and_then(|input| copied::copied(&input.resolved, &input.listing.files()).ok()),
+            copies: built.and_then(|input| input.copies().ok()),
             workdir,
             assumed: assumed && !written.is_some_and(|path| path.starts_with('/')),
         }
@@ -92,7 +91,7 @@ impl<'a> Files<'a> {
     /// The file that `path` means in directory `cwd` of the container.
     pub fn read(&self, cwd: &str, path: &str) -> Option<Found> {
         let absolute = paths::absolute(cwd, path);
-        let copied = self.copies.as_ref().and_then(|copies| copies.at(&absolute));
+        let copied = self.copies.and_then(|copies| copies.at(&absolute));
         let in_image = copied.and_then(|copied| Some(self.context?.join(&copied.source)));
         let mounted = || {
             self.mounts
@@ -126,7 +125,7 @@ impl<'a> Files<'a> {
         }
         PATH.iter().find_map(|directory| {
             let absolute = format!("{directory}/{word}");
-            let copied = self.copies.as_ref().and_then(|copies| copies.at(&absolute));
+            let copied = self.copies.and_then(|copies| copies.at(&absolute));
             let in_image = copied.and_then(|copied| Some(self.context?.join(&copied.source)));
             let path = in_image.or_else(|| {
                 let mut mounts = self.mounts.iter();

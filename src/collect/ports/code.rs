@@ -1,12 +1,15 @@
 //! Files of a service that say which port its program listens on.
 
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::Subject;
 use super::program::of_variable;
 use crate::app::{FileSource, MountKind, Place};
 use crate::collect::files::files_below;
-use crate::collect::hosts::text;
+use crate::collect::read::text;
+use crate::collect::threads;
 use crate::evidence::{PortClaim, PortSource};
 use crate::mask::mask;
 use crate::scan::ports::source;
@@ -26,24 +29,28 @@ const ENDINGS: &[&str] = &[
 ];
 
 /// The file of the image that the command calls `name`, with its text.
-pub fn file(subject: &Subject, name: &str) -> Option<(PathBuf, String)> {
+pub fn file(subject: &Subject, name: &str) -> Option<(Arc<Path>, String)> {
     let name = name.trim_start_matches("./");
     let wanted: Vec<&str> = name
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
         .collect();
     let last = *wanted.last()?;
-    let mut best: Option<(usize, usize, &PathBuf)> = None;
+    let mut best: Option<(usize, usize, &Arc<Path>)> = None;
     for path in subject.files {
+        // There can be very many, and few have the name.
+        if !names(path, last) {
+            continue;
+        }
         let shown = path.to_string_lossy();
         for ending in ENDINGS {
             let Some(stem) = shown.strip_suffix(ending) else {
                 continue;
             };
-            let parts: Vec<&str> = stem.split('/').collect();
-            if parts.last() != Some(&last) {
+            if stem.rsplit('/').next() != Some(last) {
                 continue;
             }
+            let parts: Vec<&str> = stem.split('/').collect();
             let same = parts
                 .iter()
                 .rev()
@@ -63,9 +70,18 @@ pub fn file(subject: &Subject, name: &str) -> Option<(PathBuf, String)> {
     Some((path.clone(), read(subject, path)?))
 }
 
+/// Whether a path can end with `name` and one of [`ENDINGS`].
+fn names(path: &Path, name: &str) -> bool {
+    let path = path.as_os_str().as_bytes();
+    ENDINGS.iter().any(|ending| {
+        let stem = path.strip_suffix(ending.as_bytes());
+        stem.is_some_and(|stem| stem.ends_with(name.as_bytes()))
+    })
+}
+
 /// The text of the script `name` in the topmost package.json that has it.
 pub fn package_script(subject: &Subject, name: &str) -> Option<String> {
-    let mut packages: Vec<&PathBuf> = subject
+    let mut packages: Vec<&Arc<Path>> = subject
         .files
         .iter()
         .filter(|path| path.ends_with("package.json"))
@@ -136,17 +152,21 @@ fn claims(subject: &Subject, path: &Path, text: &str, how: PortSource) -> Vec<Po
 
 /// The claims of all source files of the image.
 pub fn everywhere(subject: &Subject) -> Vec<PortClaim> {
-    let mut claims = Vec::new();
-    for path in subject
+    let files: Vec<&Arc<Path>> = subject
         .files
         .iter()
         .filter(|path| !source::is_configuration(&path.to_string_lossy()))
         .take(MOST_FILES)
-    {
-        if let Some(text) = read(subject, path) {
-            claims.extend(claims_of(subject, path, &text));
-        }
-    }
+        .collect();
+    let claims = threads::each(
+        &files,
+        || (),
+        |(), path| {
+            let text = read(subject, path)?;
+            Some(claims_of(subject, path, &text))
+        },
+    );
+    let mut claims: Vec<PortClaim> = claims.into_iter().flat_map(|(_, claims)| claims).collect();
     if claims.is_empty() {
         claims.extend(spring_boot(subject));
     }
@@ -231,7 +251,7 @@ fn of_configuration(subject: &Subject, wanted: &dyn Fn(&Path) -> bool) -> Vec<Po
 }
 
 /// Files that a bind mount or a config brings.
-fn mounted(subject: &Subject) -> Vec<PathBuf> {
+fn mounted(subject: &Subject) -> Vec<Arc<Path>> {
     let binds = subject
         .service
         .volumes
@@ -252,9 +272,9 @@ fn mounted(subject: &Subject) -> Vec<PathBuf> {
     for source in binds.chain(configs) {
         // A path of the host outside of the project has nothing of the app.
         if source.is_file() {
-            all.push(source.clone());
+            all.push(source.as_path().into());
         } else if source.starts_with(&subject.app.directory) && source.is_dir() {
-            all.extend(files_below(source));
+            all.extend(files_below(source).into_iter().map(Arc::from));
         }
     }
     all
