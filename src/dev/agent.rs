@@ -38,6 +38,11 @@ pub fn volume(labels: &Labels) -> String {
     labels.name("agent")
 }
 
+/// How the agent says that the service's program cannot be started, as the last line of the container's log.
+pub const NOT_STARTED: &str = "envsim: cannot start ";
+/// Exit codes that it ends with then, as a shell and the engine do.
+pub const NOT_STARTED_CODES: [i64; 2] = [126, 127];
+
 /// The agent's link, as a command in a container.
 pub fn link_command() -> Vec<String> {
     [&format!("{PROGRAMS}/agent"), "link", "--control", STATE]

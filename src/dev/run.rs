@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use indexmap::IndexMap;
 
 use super::agent::{self, Without};
+use super::link::Link;
 use super::{Ground, archive, files, network, owner, plan, remote, settings};
 use crate::app::{App, MountKind, ProbeAction, Service};
 use crate::engine::{ContainerSpec, Engine, EngineError};
@@ -18,7 +19,7 @@ use crate::run::image::Image;
 use crate::run::probe::Targets;
 use crate::run::stop::{self, DOCKER_STOP_TIMEOUT};
 use crate::run::supervise::{States, Supervisor};
-use crate::run::{RunError, Session, agent as run_agent, hooks, image, listeners};
+use crate::run::{RunError, Session, agent as run_agent, hooks, image, listeners, logs};
 
 /// A running dev environment.
 pub struct DevRun<'a> {
@@ -140,10 +141,55 @@ impl<'a> DevRun<'a> {
             _ => None,
         });
         match never {
-            None => Ok(()),
+            None => self.programs_started().await,
             Some((name, reason)) => Err(RunError::Service {
                 message: format!("the service `{name}` did not start: {reason}"),
                 help: start_help(reason),
+            }),
+        }
+    }
+
+    /// Where the agent starts the programs, the engine's start says nothing about them: waits until each agent answers,
+    /// which it does once the program runs.
+    async fn programs_started(&self) -> Result<(), RunError> {
+        let states = self.supervisor.states();
+        let checked = self.containers().into_iter().filter(|(service, _)| {
+            let begun = matches!(
+                states.get(service),
+                Some(State::Running { .. } | State::Exited { .. })
+            );
+            begun && self.has_agent(service)
+        });
+        let all =
+            checked.map(|(service, id)| async move { self.program_started(&service, &id).await });
+        try_join_all(all).await.map(|_| ())
+    }
+
+    async fn program_started(&self, service: &str, id: &str) -> Result<(), RunError> {
+        let engine = &self.session.engine;
+        if Link::open(engine, id, &agent::link_command(), None)
+            .await
+            .is_ok()
+        {
+            return Ok(());
+        }
+        let state = engine.inspect(id).await?;
+        let code = state
+            .filter(|state| !state.running)
+            .map(|state| state.exit_code);
+        if code.is_none_or(|code| !agent::NOT_STARTED_CODES.contains(&code)) {
+            return Ok(());
+        }
+        let last = logs::last_lines(&self.session, id, 1).await;
+        match last
+            .first()
+            .and_then(|line| line.strip_prefix(agent::NOT_STARTED))
+        {
+            None => Ok(()),
+            Some(reason) => Err(RunError::Service {
+                message: format!("the service `{service}` did not start: cannot start {reason}"),
+                help: "correct `command` or `entrypoint`, or put the program into the image"
+                    .to_owned(),
             }),
         }
     }
