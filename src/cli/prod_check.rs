@@ -49,25 +49,29 @@ pub async fn run(project: &args::Project, args: args::ProdCheck) -> Result<Exit,
     judge::complete(&mut judgement, &evidence);
     // Repairs write into the files what stands there, secrets as well: they are planned from what was
     // seen.
-    fix::plan(&seen, &mut judgement, engine.as_ref()).await;
+    let repairs = fix::plan(&seen, &mut judgement, engine.as_ref()).await;
     evidence.fixes = fixes(&judgement, &secrets);
     judge::complete(&mut judgement, &evidence);
     if let Some(path) = &args.evidence {
         evidence_file::write(path, &evidence)?;
     }
+    let planned = (judgement.findings.len(), judgement.counted().count());
     let judgement = wanted.judge(&evidence, judgement)?;
     if args.fix || args.diff {
-        let mut chosen = judgement.clone();
-        let repairs = fix::plan(&seen, &mut chosen, engine.as_ref()).await;
+        // What the user leaves out is not repaired.
+        let repairs = match (judgement.findings.len(), judgement.counted().count()) == planned {
+            true => repairs,
+            false => fix::plan(&seen, &mut judgement.clone(), engine.as_ref()).await,
+        };
         if args.diff {
-            eprint!("{}", repairs.summary(&chosen, false));
+            eprint!("{}", repairs.summary(&judgement, false));
             stdout::write(&repairs.diff())?;
             return Ok(judge::exit(&judgement));
         }
         // On its way to people and logs it shows no passwords.
         eprint!("{}", secrets.mask(&repairs.diff()));
         repairs.write()?;
-        eprint!("{}", repairs.summary(&chosen, true));
+        eprint!("{}", repairs.summary(&judgement, true));
     }
     wanted.report(evidence, judgement)
 }

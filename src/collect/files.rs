@@ -10,6 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::checkout::Checkout;
+use super::copied_layers;
 use super::environment::{self, Reader};
 use super::hosts::{Job, Search};
 use super::mounts::{self, Comparing};
@@ -60,10 +61,12 @@ struct InImage<'a> {
     copy: Option<(usize, &'a str)>,
 }
 
-/// Whether files are looked into for secrets. Not when there is an image: its layers tell more.
+/// Which files are looked into for secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrets {
+    /// All that builds copy into images.
     LookedFor,
+    /// There is an image whose layers tell more: only those of images that are known from the disk.
     InLayers,
 }
 
@@ -266,6 +269,10 @@ fn in_image<'a>(
             .map(|entry| (&*entry.path, entry.disk()))
             .collect();
         let mut line = None;
+        let own_layers = match secrets {
+            Secrets::LookedFor => None,
+            Secrets::InLayers => copied_layers::known(input),
+        };
         let mut files: Vec<InImage> = Vec::with_capacity(copies.files.len() + 1);
         for (number, copied) in copies.files.iter().enumerate() {
             let via = match &line {
@@ -277,7 +284,10 @@ fn in_image<'a>(
                 .into(),
             };
             line = Some((copied.instruction_line, Arc::clone(&via)));
-            let looked_for = secrets == Secrets::LookedFor && copied.in_final;
+            let looked_for = match secrets {
+                Secrets::LookedFor => copied.in_final,
+                Secrets::InLayers => own_layers.as_ref().is_some_and(|own| own.contains(&number)),
+            };
             files.push(InImage {
                 path: match odd.get(&*copied.source) {
                     Some(disk) => (*disk).into(),

@@ -15,7 +15,7 @@ use crate::secrets::{self, LOOKED_INTO, Verdict};
 /// JSON files larger than this are no manifests.
 const LARGEST_JSON: u64 = 8 << 20;
 /// Files of a layer that are kept; an image with more secrets has a finding for each of these.
-const KEPT: usize = 50;
+pub(super) const KEPT: usize = 50;
 /// Bytes that tell what a file of the archive is.
 const HEAD: usize = 512;
 
@@ -231,7 +231,7 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// An instruction as it stands in a Dockerfile.
-fn shown(created_by: &str) -> String {
+pub(super) fn shown(created_by: &str) -> String {
     let text = created_by
         .trim_start_matches("/bin/sh -c #(nop)")
         .trim_end_matches("# buildkit")
@@ -244,7 +244,7 @@ fn shown(created_by: &str) -> String {
 }
 
 /// `.git/HEAD` and `.git/config` are one repository.
-fn one_per_repository(found: Vec<Found>) -> Vec<Found> {
+pub(super) fn one_per_repository(found: Vec<Found>) -> Vec<Found> {
     let mut seen: BTreeMap<String, ()> = BTreeMap::new();
     let mut kept = Vec::new();
     for mut one in found {

@@ -6,6 +6,7 @@ mod apply;
 mod checkout;
 mod command;
 pub mod confirm;
+mod copied_layers;
 pub mod dev_run;
 mod dockerfiles;
 mod env_files;

@@ -78,16 +78,28 @@ fn is_no_file(path: &Path, error: &io::Error) -> bool {
 /// # Errors
 /// A file that cannot be read.
 pub fn text(path: &Path, shown: &str) -> io::Result<Option<String>> {
-    let mut buffer = Vec::new();
+    text_with(path, shown, &mut Vec::new(), |_| true)
+}
+
+/// The same of a file whose bytes are `of_interest`; most are then neither decoded nor copied.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn text_with(
+    path: &Path,
+    shown: &str,
+    buffer: &mut Vec<u8>,
+    of_interest: impl Fn(&[u8]) -> bool,
+) -> io::Result<Option<String>> {
     if !scan::worth_opening(shown) {
         return Ok(None);
     }
-    let Some(mut file) = Opened::new(path, &mut buffer)? else {
+    let Some(mut file) = Opened::new(path, buffer)? else {
         return Ok(None);
     };
     if !scan::worth_reading(file.size) || !scan::worth_searching(shown, file.first(HEAD)?) {
         return Ok(None);
     }
     let all = file.first(usize::MAX)?;
-    Ok(Some(String::from_utf8_lossy(all).into_owned()))
+    Ok(of_interest(all).then(|| String::from_utf8_lossy(all).into_owned()))
 }

@@ -9,13 +9,14 @@ use bytes::{Buf, Bytes};
 use indexmap::IndexMap;
 use tokio::sync::mpsc;
 
+use super::copied_layers;
 use super::files::InCopy;
 use super::layers::{self, Found};
 use crate::app::{App, Place, Service};
 use crate::build::copied::Copies;
 use crate::build::dockerfile::Kind;
 use crate::build::stages::Base;
-use crate::engine::Engine;
+use crate::engine::{Engine, ImageInfo};
 use crate::evidence::{Carrier, ImageOrigin, SecretSeen};
 use crate::run::image::{BuildInput, Image, Source};
 use crate::secrets::{self, LOOKED_INTO, SecretKind, Verdict};
@@ -198,7 +199,13 @@ pub struct InLayers {
 }
 
 /// Looks into every image that the project builds; two services with one image have it read once.
-pub async fn of_images(engine: Engine, app: App, images: IndexMap<String, Image>) -> InLayers {
+/// `copied` are the secrets among the files that make up whole layers.
+pub async fn of_images(
+    engine: Engine,
+    app: App,
+    images: IndexMap<String, Image>,
+    copied: Vec<InCopy>,
+) -> InLayers {
     let sources = images.iter().map(|(name, image)| (name, &image.source));
     let mut seen = InLayers {
         secrets: of_variables(&app, sources),
@@ -211,8 +218,21 @@ pub async fn of_images(engine: Engine, app: App, images: IndexMap<String, Image>
         }
     }
     for (id, users) in by_id {
-        let base = base_layers(&engine, users[0].1).await;
-        match read(&engine, id, base).await {
+        let (first, image) = users[0];
+        let base = base_of(&engine, image).await;
+        let from_disk = from_disk(&engine, first, image, &base, &copied).await;
+        let found = match from_disk {
+            Some(found) => Ok(found),
+            None => {
+                read(
+                    &engine,
+                    id,
+                    base.map(|base| base.layers).unwrap_or_default(),
+                )
+                .await
+            }
+        };
+        match found {
             Ok(found) => {
                 for (name, image) in &users {
                     let Some(service) = app.services.get(*name) else {
@@ -230,21 +250,43 @@ pub async fn of_images(engine: Engine, app: App, images: IndexMap<String, Image>
     seen
 }
 
-/// The layers of the image that the image stands on, when the engine has it.
-async fn base_layers(engine: &Engine, image: &Image) -> Vec<String> {
+/// What the layers hold when all of it is copied from the context: then the image is not read.
+async fn from_disk(
+    engine: &Engine,
+    service: &str,
+    image: &Image,
+    base: &Option<ImageInfo>,
+    copied: &[InCopy],
+) -> Option<Vec<Found>> {
+    let input = image.built.as_ref()?;
+    copied_layers::known(input)?;
+    let history = engine.history(&image.info.id).await.ok()?;
+    let below = match base {
+        Some(base) if image.info.layers.starts_with(&base.layers) => {
+            engine.history(&base.id).await.ok()?
+        }
+        Some(_) => return None,
+        None => match input.resolved.stages[input.resolved.lineage()[0]].base {
+            Base::Scratch => Vec::new(),
+            Base::Image(_) | Base::Stage(_) => return None,
+        },
+    };
+    let own = history.strip_prefix(&*below)?;
+    let of_service = copied.iter().filter(|one| one.service == service);
+    let verdicts = of_service.map(|one| (one.copy, one.verdict)).collect();
+    copied_layers::found(input, &verdicts, own)
+}
+
+/// The image that the image stands on, when the engine has it.
+async fn base_of(engine: &Engine, image: &Image) -> Option<ImageInfo> {
     let lowest = image.built.as_ref().map(|input| {
         let lowest = input.resolved.lineage()[0];
         &input.resolved.stages[lowest].base
     });
-    let reference = match lowest {
-        Some(Base::Image(reference)) => Some(reference),
-        Some(Base::Scratch | Base::Stage(_)) | None => None,
+    let Some(Base::Image(reference)) = lowest else {
+        return None;
     };
-    let Some(reference) = reference else {
-        return Vec::new();
-    };
-    let found = engine.image(reference).await.ok().flatten();
-    found.map(|info| info.layers).unwrap_or_default()
+    engine.image(reference).await.ok().flatten()
 }
 
 /// Streams the image from the engine through a walk of its layers.

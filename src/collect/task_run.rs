@@ -69,13 +69,6 @@ pub async fn run(
     let looking = tokio::task::spawn_blocking(move || {
         files::look(&dev_copy, &prod_copy, &sources, files::Secrets::InLayers)
     });
-    // The layers are read while the containers run; what is left of it ends with the set.
-    let mut reading = JoinSet::new();
-    reading.spawn(secrets::of_images(
-        session.engine.clone(),
-        prod.clone(),
-        images.clone(),
-    ));
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -111,6 +104,15 @@ pub async fn run(
         () = tasks.settle(&vouched) => {}
         () = session.cancel.wait() => {}
     }
+    // The engine writes a whole image for this, which is not to take time from the app's start and its
+    // answers. What is left of it ends with the set.
+    let mut reading = JoinSet::new();
+    reading.spawn(secrets::of_images(
+        session.engine.clone(),
+        prod.clone(),
+        images.clone(),
+        std::mem::take(&mut files.secrets),
+    ));
     let containers = tasks.containers();
     let (sockets, inside) = tokio::join!(tasks.listeners(), inside::look(session, &containers));
     let sockets = sockets.map_err(|error| error.to_string());

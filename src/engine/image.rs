@@ -151,6 +151,19 @@ impl Engine {
         }
     }
 
+    /// What made each step of the image, the first one first, in the builder's words.
+    pub async fn history(&self, reference: &str) -> Result<Vec<String>, EngineError> {
+        let doing = format!("reading the history of image `{reference}`");
+        let steps = self
+            .call(&doing, self.docker.image_history(reference))
+            .await?;
+        Ok(steps
+            .into_iter()
+            .rev()
+            .map(|step| step.created_by)
+            .collect())
+    }
+
     /// Seconds since 1970 when the name was last given to the image, by a pull or a build.
     pub async fn last_tagged(&self, reference: &str) -> Result<Option<i64>, EngineError> {
         let doing = format!("looking at image `{reference}`");

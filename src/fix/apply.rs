@@ -25,21 +25,23 @@ type Shifts = BTreeMap<String, Vec<(u32, u32)>>;
 pub fn apply(repairs: &[Repair], texts: &Texts) -> Outcome {
     let mut order: Vec<&Repair> = repairs.iter().collect();
     order.sort_by_key(|repair| (!keeps_lines(repair), std::cmp::Reverse(position(repair))));
-    let mut now = texts.clone();
+    let mut changed = Texts::new();
     let mut shifts = Shifts::new();
     let mut outcome = Outcome::default();
     for repair in order {
-        match carry_out(repair, &now, &shifts) {
+        match carry_out(repair, (&changed, texts), &shifts) {
             Ok((after, moved)) => {
-                now = after;
-                shifts = moved;
+                changed.extend(after);
+                for (file, line) in moved {
+                    shifts.entry(file).or_default().push((line, 1));
+                }
                 outcome.done.push((repair.finding, repair.title.clone()));
             }
             Err(reason) => outcome.refused.push((repair.finding, reason)),
         }
     }
-    now.retain(|file, text| texts.get(file) != Some(text));
-    outcome.texts = now;
+    changed.retain(|file, text| texts.get(file) != Some(text));
+    outcome.texts = changed;
     outcome.done.sort();
     outcome.refused.sort();
     outcome
@@ -62,19 +64,30 @@ fn position(repair: &Repair) -> Option<(&str, u32, u32)> {
     })
 }
 
-fn carry_out(repair: &Repair, texts: &Texts, shifts: &Shifts) -> Result<(Texts, Shifts), Reason> {
-    let (mut texts, mut shifts) = (texts.clone(), shifts.clone());
+/// The new texts of the files that a repair changes, and the lines that it adds to them. The texts so
+/// far are those of `changed`, else those of `before`.
+fn carry_out(
+    repair: &Repair,
+    (changed, before): (&Texts, &Texts),
+    shifts: &Shifts,
+) -> Result<(Texts, Vec<(String, u32)>), Reason> {
+    let mut own = Texts::new();
+    let mut added: Vec<(String, u32)> = Vec::new();
     for step in &repair.steps {
         let file = file_of(step);
-        let text = texts
+        let text = own
             .get(file)
+            .or_else(|| changed.get(file))
+            .or_else(|| before.get(file))
             .ok_or_else(|| format!("`{file}` cannot be read as text"))?;
         let moved = |line: u32| {
             let above = shifts.get(file).into_iter().flatten();
-            line + above
-                .filter(|(at, _)| *at <= line)
-                .map(|(_, count)| count)
-                .sum::<u32>()
+            let above = above.filter(|(at, _)| *at <= line).map(|(_, count)| count);
+            let own = added
+                .iter()
+                .filter(|(of, at)| of == file && *at <= line)
+                .count();
+            line + above.sum::<u32>() + own as u32
         };
         let after = match step {
             Step::DevVariable(variable) => compose_file::put(text, &["environment"], variable)?,
@@ -96,7 +109,7 @@ fn carry_out(repair: &Repair, texts: &Texts, shifts: &Shifts) -> Result<(Texts, 
                     variable,
                 )?;
                 if let Some(at) = edited.added_line {
-                    shifts.entry(file.to_owned()).or_default().push((at, 1));
+                    added.push((file.to_owned(), at));
                 }
                 edited.text
             }
@@ -116,9 +129,9 @@ fn carry_out(repair: &Repair, texts: &Texts, shifts: &Shifts) -> Result<(Texts, 
                 ..
             } => dockerfile::pin(text, file, moved(*line), reference, digest)?,
         };
-        texts.insert(file.to_owned(), after);
+        own.insert(file.to_owned(), after);
     }
-    Ok((texts, shifts))
+    Ok((own, added))
 }
 
 /// The file that a step changes.

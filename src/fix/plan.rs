@@ -365,6 +365,13 @@ fn missing(finding: &Finding, ground: &Ground, texts: &Texts) -> Steps {
     let source = inside.filter(|inside| !matches!(*inside, "" | "."));
     let source = source.ok_or_else(|| format!("`{path}` is not below the build context"))?;
     let directory = ground.directories.contains(path);
+    // The steps are tried on these alone: a project can have very many others.
+    let tried = texts
+        .iter()
+        .filter(|(name, _)| name.as_str() == file || build.ignore_file.as_ref() == Some(*name));
+    let texts: &Texts = &tried
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect();
     let mut steps = Vec::new();
     if let Some(ignore) = &build.ignore_file {
         steps.push(Step::Keep {

@@ -115,6 +115,11 @@ pub struct BuildInput {
 }
 
 impl BuildInput {
+    /// Whether the engine gets files that are not of the context, such as a Dockerfile from elsewhere.
+    pub fn has_extras(&self) -> bool {
+        !self.extras.is_empty()
+    }
+
     /// Where the files of the context go. Many look at it, so the instructions are followed once.
     ///
     /// # Errors

@@ -118,6 +118,13 @@ pub fn worth_reading(path: &str, size: u64) -> bool {
     is_named_like_one(path) || (size <= LOOKED_INTO as u64 && !is_binary_name(path))
 }
 
+/// Whether no file below the absolute path of a directory is taken for a secret, whatever it holds: it
+/// belongs to the system or to a package.
+pub fn is_never_one_below(directory: &str) -> bool {
+    let inside = format!("{}/file", directory.trim_matches('/'));
+    is_system(&inside) || has_foreign(&inside)
+}
+
 fn is_system(path: &str) -> bool {
     SYSTEM.iter().any(|start| path.starts_with(start))
 }

@@ -42,6 +42,23 @@ fn a_secret_that_a_later_layer_removes_is_found_and_its_value_is_written_nowhere
 }
 
 #[test]
+fn a_secret_that_only_a_copy_brings_is_told_with_the_instruction_of_its_layer() {
+    let Some(project) = broken("E008-secret-in-image") else {
+        return;
+    };
+    project.file(
+        "web/Dockerfile",
+        "FROM python:3.12-slim\nWORKDIR /srv\nCOPY payment.env index.html ./\nCOPY index.html payment.env\nCMD [\"python\", \"-m\", \"http.server\", \"8000\"]\n",
+    );
+    let outcome = project.run(&["prod-check", "--no-compare", "--format", "json"]);
+    let report = Report::of(&outcome);
+    let finding = report.finding("secret-in-image", "path", "/srv/payment.env");
+    let layer = proofs(finding);
+    assert!(layer.contains("the layer was made by `COPY"), "{finding}");
+    assert!(!outcome.stdout.contains("q7Zt0bVxw3LsMe91"), "{outcome:?}");
+}
+
+#[test]
 fn a_container_that_is_killed_is_told_with_its_pid_1_and_its_exit_code() {
     let Some(project) = broken("T006-ignores-stop-signal") else {
         return;

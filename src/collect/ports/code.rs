@@ -8,7 +8,7 @@ use super::Subject;
 use super::program::of_variable;
 use crate::app::{FileSource, MountKind, Place};
 use crate::collect::files::files_below;
-use crate::collect::read::text;
+use crate::collect::read::{text, text_with};
 use crate::collect::threads;
 use crate::evidence::{PortClaim, PortSource};
 use crate::mask::mask;
@@ -158,14 +158,11 @@ pub fn everywhere(subject: &Subject) -> Vec<PortClaim> {
         .filter(|path| !source::is_configuration(&path.to_string_lossy()))
         .take(MOST_FILES)
         .collect();
-    let claims = threads::each(
-        &files,
-        || (),
-        |(), path| {
-            let text = read(subject, path)?;
-            Some(claims_of(subject, path, &text))
-        },
-    );
+    let claims = threads::each(&files, Vec::new, |buffer, path| {
+        let shown = subject.app.relative(path);
+        let text = text_with(path, &shown, buffer, source::may_tell).ok()??;
+        Some(claims_of(subject, path, &text))
+    });
     let mut claims: Vec<PortClaim> = claims.into_iter().flat_map(|(_, claims)| claims).collect();
     if claims.is_empty() {
         claims.extend(spring_boot(subject));

@@ -3,6 +3,7 @@
 //! Each language has its own patterns: the frameworks and standard libraries that most web apps use.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
@@ -39,6 +40,15 @@ pub fn ports(path: &str, text: &str) -> Vec<PortMention> {
         .mentions
         .dedup_by_key(|mention| (mention.line, mention.port));
     found.mentions
+}
+
+/// Whether [`ports`] can find anything in a file: a number, or the name of a library that listens on a port
+/// of its own. The cheap question that spares most files all patterns.
+pub fn may_tell(file: &[u8]) -> bool {
+    static WORDS: LazyLock<Option<regex::bytes::Regex>> = LazyLock::new(|| {
+        regex::bytes::Regex::new(r"(?-u)[0-9][0-9]|Flask\(|gin\.|sinatra|PORT").ok()
+    });
+    WORDS.as_ref().is_none_or(|words| words.is_match(file))
 }
 
 /// Whether a file is the configuration of a server, whatever program the service runs.
