@@ -50,14 +50,15 @@ fn known_copies(
     let all = copies.files.iter().enumerate();
     let own = all.filter(|(_, copied)| lineage.contains(&copied.stage) && !harmless(copied));
     own.map(|(at, copied)| {
-        let is_plain = copied.from_stage.is_none()
-            && !copied.unpacked
-            && !links.contains(&*copied.source)
-            && !(on_image && is_unclear(resolved, copied))
-            && !LINKED
-                .iter()
-                .any(|link| paths::within(&copied.target, link).is_some());
-        is_plain.then_some(at)
+        let linked = LINKED
+            .iter()
+            .any(|link| paths::within(&copied.target, link).is_some());
+        let is_other = copied.from_stage.is_some()
+            || copied.unpacked
+            || linked
+            || links.contains(&*copied.source)
+            || (on_image && is_unclear(resolved, copied));
+        (!is_other).then_some(at)
     })
     .collect()
 }
