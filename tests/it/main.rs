@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod dev;
 mod dev_order;
+mod dev_random;
 mod dev_watch;
 mod examples;
 mod fix;

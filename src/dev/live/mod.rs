@@ -11,7 +11,7 @@ pub mod work;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -52,7 +52,14 @@ struct Kept<'a> {
     rules: Vec<Rule>,
     orders: mpsc::UnboundedSender<Order>,
     rebuild: Rebuild,
+    /// When what failed is tried again, and how often it was since the last change.
+    again: Option<Instant>,
+    tries: u32,
 }
+
+/// Before what failed is tried again; each time twice as long.
+const RETRY: Duration = Duration::from_millis(200);
+const MOST_TRIES: u32 = 5;
 
 /// Whether a service is being rebuilt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,6 +127,13 @@ pub async fn run(
                 None => std::future::pending().await,
             }
         };
+        let retry = live.kept.iter().filter_map(|kept| kept.again).min();
+        let retried = async {
+            match retry {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = session.cancel.wait() => return Ok(()),
@@ -134,6 +148,7 @@ pub async fn run(
                 None => return Ok(()),
             },
             () = quiet => live.take(&mut batch),
+            () = retried => live.try_again(),
             Some(word) = words.recv() => live.hear(word),
             Ok(()) = states.changed() => {
                 let now = states.borrow_and_update().clone();
@@ -238,6 +253,8 @@ impl<'a> Live<'a> {
             rules,
             orders,
             rebuild: Rebuild::No,
+            again: None,
+            tries: 0,
         });
     }
 
@@ -279,7 +296,11 @@ impl<'a> Live<'a> {
                 }
                 kept.order(Order::Reconcile(all, restart));
             }
-            Word::Missed { service, steps } => {
+            Word::Missed {
+                service,
+                steps,
+                again,
+            } => {
                 let Some(kept) = self.kept.iter_mut().find(|one| one.service.name == service)
                 else {
                     return;
@@ -292,6 +313,29 @@ impl<'a> Live<'a> {
                         mirror.forget(&step.below);
                     }
                 }
+                if again && kept.again.is_none() && kept.tries < MOST_TRIES {
+                    kept.again = Some(Instant::now() + RETRY * 2_u32.pow(kept.tries));
+                    kept.tries += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends again what failed.
+    fn try_again(&mut self) {
+        let now = Instant::now();
+        for kept in &mut self.kept {
+            if kept.again.take_if(|due| *due <= now).is_none() {
+                continue;
+            }
+            let mut work = Work::new(now, 0);
+            for rule in &mut kept.rules {
+                if let Some((mirror, place)) = &mut rule.sync {
+                    work.steps.extend(place.steps(mirror.scan()));
+                }
+            }
+            if !work.is_empty() {
+                kept.order(Order::Work(work));
             }
         }
     }
@@ -348,6 +392,7 @@ impl<'a> Live<'a> {
                 work.run.clear();
             }
             if !work.is_empty() {
+                kept.tries = 0;
                 kept.order(Order::Work(work));
             }
             if !rebuild.is_empty() {
