@@ -1,5 +1,7 @@
 //! `envsim dev`: the app as it is developed, until Ctrl-C.
 
+use std::time::Duration;
+
 use futures::future::try_join_all;
 use indexmap::IndexMap;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -190,6 +192,9 @@ fn reached_at(address: &str, port: u16) -> String {
     }
 }
 
+/// How long a container may be away while somebody restarts it.
+const RESTART_BY_HAND: Duration = Duration::from_secs(1);
+
 /// Returns when every container has ended for good: the engine restarts some by their policy, and a
 /// restart of ours looks like an end for a moment.
 pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
@@ -210,7 +215,16 @@ pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
                 goes_on |= state.running || state.status == "restarting";
             }
         }
-        if !goes_on || states.changed().await.is_err() {
+        let changed = states.changed();
+        let changed = match goes_on {
+            true => changed.await,
+            // `docker restart` by hand, or by an editor, is an end and a start.
+            false => match tokio::time::timeout(RESTART_BY_HAND, changed).await {
+                Ok(changed) => changed,
+                Err(_) => return,
+            },
+        };
+        if changed.is_err() {
             return;
         }
     }

@@ -13,7 +13,7 @@ use crate::dev::live::arrival::{Arrival, Targets};
 use crate::dev::live::compare::{Difference, compare};
 use crate::dev::live::keeper::declare;
 use crate::dev::live::work::{RootStep, Sending};
-use crate::dev::live::{Ruled, expected};
+use crate::dev::live::{Ruled, expected, mounts};
 use crate::dev::{agent, scale};
 use crate::engine::Engine;
 use crate::labels::{self, RunKind};
@@ -67,6 +67,7 @@ pub async fn run(project: &args::Project, args: args::Sync) -> Result<Exit, Fail
         let targets = Targets {
             directory: app.directory.clone(),
             roots,
+            mounts: mounts(one.service),
         };
         let work = Compared {
             session: &session,
@@ -136,6 +137,7 @@ impl Compared<'_> {
             container: Some(self.container.to_owned()),
             targets: self.targets.clone(),
             owner: owner.unwrap_or((peer.user, peer.group)),
+            link: Some(link.clone()),
         };
         arrival.of(steps, coming).await;
         let after = compare(&link, all).await.map_err(|error| failed(&error))?;

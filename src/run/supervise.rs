@@ -235,6 +235,10 @@ fn lock(ids: &Ids) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
     ids.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Between two tries to get the engine's events again, and how long until who waits for a start is told.
+const AGAIN: Duration = Duration::from_millis(200);
+const GIVEN_UP: Duration = Duration::from_secs(10);
+
 /// Turns engine events into states.
 struct Pump {
     session: Session,
@@ -249,19 +253,71 @@ struct Pump {
 
 impl Pump {
     async fn run(self, mut events: EventStream) {
-        while let Some(Ok(event)) = events.next().await {
-            self.take(&event);
-        }
-        // The engine is gone: whoever waits for a start would wait for ever.
-        self.states.send_modify(|states| {
-            for state in states.values_mut() {
-                if matches!(state, State::Pending | State::Starting) {
-                    *state = State::Never {
-                        reason: "the engine's events ended".to_owned(),
-                    };
-                }
+        loop {
+            while let Some(Ok(event)) = events.next().await {
+                self.take(&event);
             }
-        });
+            events = self.again().await;
+            self.look().await;
+        }
+    }
+
+    /// The connection to the engine was cut: events from now on, as soon as it answers again.
+    async fn again(&self) -> EventStream {
+        let begun = Instant::now();
+        loop {
+            if let Ok(events) = self
+                .session
+                .engine
+                .events(&self.session.labels.filter())
+                .await
+            {
+                return events;
+            }
+            if begun.elapsed() > GIVEN_UP {
+                // Whoever waits for a start would wait for ever.
+                self.states.send_modify(|states| {
+                    for state in states.values_mut() {
+                        if matches!(state, State::Pending | State::Starting) {
+                            *state = State::Never {
+                                reason: "the engine's events ended".to_owned(),
+                            };
+                        }
+                    }
+                });
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Finds out what happened while there were no events.
+    async fn look(&self) {
+        let ids = lock(&self.ids).clone();
+        for (service, id) in ids {
+            let now = match self.session.engine.inspect(&id).await {
+                Ok(Some(now)) => now,
+                // Whatever happens next is told by an event.
+                Ok(None) | Err(_) => continue,
+            };
+            if now.running && self.shown.contains(&service) {
+                self.logs.started(&self.session, &service, &id);
+            }
+            self.states.send_modify(|states| {
+                let Some(state) = states.get_mut(&service) else {
+                    return;
+                };
+                match (now.running, &*state) {
+                    // It may have been restarted, so whoever follows it looks, too.
+                    (true, State::Exited { .. }) => *state = State::Running { healthy: None },
+                    (false, State::Running { .. }) => {
+                        *state = State::Exited {
+                            code: now.exit_code,
+                        };
+                    }
+                    _ => {}
+                }
+            });
+        }
     }
 
     fn take(&self, event: &EngineEvent) {

@@ -13,6 +13,7 @@ mod dev;
 mod dev_agent;
 mod dev_events;
 mod dev_order;
+mod dev_random;
 mod dev_screen;
 mod dev_watch;
 mod examples;

@@ -15,7 +15,7 @@ use super::roots::{MODE_BITS, Owner, Root, make_directory};
 use super::synced::Synced;
 use super::tree;
 use super::watch::Watch;
-use crate::at::{EBADF, EBUSY, EEXIST, EISDIR, EMFILE, ENOENT, ENOTDIR, ENOTEMPTY, errno};
+use crate::at::{EBADF, EBUSY, EEXIST, EISDIR, ELOOP, EMFILE, ENOENT, ENOTDIR, ENOTEMPTY, errno};
 use crate::control::{self, Answer};
 use crate::wire::frame::{At, BUILD, Reply, Request};
 
@@ -343,8 +343,8 @@ fn remove(root: &Root, path: &[u8]) -> Result<bool, Failure> {
     }
     let (parent, name) = match root.parent(path, false) {
         Ok(place) => place,
-        // A directory above it is gone, or is a file by now.
-        Err(failure) if matches!(failure.errno, ENOENT | ENOTDIR) => return Ok(true),
+        // A directory above it is gone, or is a file or a link by now.
+        Err(failure) if matches!(failure.errno, ENOENT | ENOTDIR | ELOOP) => return Ok(true),
         Err(failure) => return Err(failure),
     };
     let mut removed = parent.unlink(name);

@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keeper::Root;
-use super::work::RootStep;
+use super::work::{RootStep, Sending};
 use crate::dev::archive::{self, Item};
-use crate::dev::link::{Answer, Coming};
+use crate::dev::link::{Answer, Coming, Link};
 use crate::dev::watch::mirror::What;
 use crate::event::{Changed, Event};
 use crate::run::Session;
-use crate::wire::frame::At;
+use crate::wire::frame::{At, Request};
 
 /// Linux's numbers of "not allowed", "no rights" and "read-only", where the engine may still succeed.
 const REFUSED: [i32; 3] = [1, 13, 30];
+
+/// Linux's numbers of "not empty" and "is a directory".
+const IN_THE_WAY: [i32; 2] = [39, 21];
 
 /// Where things go, for people and for the engine.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Targets {
     pub directory: PathBuf,
     /// Of the container.
     pub roots: Vec<Root>,
+    /// Where the container has mounts: what is in them is never cleared away.
+    pub mounts: Vec<String>,
 }
 
 impl Targets {
@@ -76,9 +81,48 @@ pub struct Arrival {
     pub container: Option<String>,
     pub targets: Arc<Targets>,
     pub owner: (u32, u32),
+    /// The stream, to clear what stands in the way.
+    pub link: Option<Link>,
 }
 
 impl Arrival {
+    /// Brings a file or link to a place where the container has a directory that holds something. The host has none
+    /// there, so nothing below it can be what the host leaves alone. The bytes that were sent; none when it stays so.
+    async fn displace(&self, step: &RootStep) -> Option<u64> {
+        let link = self.link.as_ref()?;
+        let at = step.at();
+        let place = self.targets.in_container(&at);
+        let is_below = |mount: &String| Path::new(mount).starts_with(&place);
+        if self.targets.mounts.iter().any(is_below) {
+            return None;
+        }
+        let inner = link.ask(Request::Tree {
+            at: at.clone(),
+            skip: Vec::new(),
+            hash: false,
+        });
+        let mut inner = inner.get().await.ok()?.entries;
+        // Deepest first: a path comes before those below it.
+        inner.sort_by(|one, other| other.path.cmp(&one.path));
+        let inner = inner.into_iter().map(|entry| At {
+            root: at.root,
+            path: entry.path,
+        });
+        let removals: Vec<Coming> = inner
+            .chain([at.clone()])
+            .map(|at| link.ask(Request::Remove { at, seen: 0 }))
+            .collect();
+        let sent = match step.sending(0) {
+            Sending::File(source, at) => link.file(source, at, 0),
+            Sending::Ask(request) => link.ask(request),
+        };
+        for removal in removals {
+            removal.get().await.ok()?;
+        }
+        let answer = sent.get().await.ok()?;
+        answer.failed.is_none().then_some(answer.bytes)
+    }
+
     /// What arrived, and what did not.
     pub async fn of(
         &self,
@@ -100,6 +144,14 @@ impl Arrival {
                 }) => {
                     if REFUSED.contains(&failed.errno) {
                         refused.push(step);
+                    } else if IN_THE_WAY.contains(&failed.errno) {
+                        match self.displace(&step).await {
+                            Some(bytes) => {
+                                arrived.push(self.targets.changed(&step, Some(bytes)));
+                                continue;
+                            }
+                            None => missed.push(step),
+                        }
                     } else {
                         missed.push(step);
                     }

@@ -29,7 +29,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// How long changes are gathered for a restart that follows another one.
 const GATHER: Duration = Duration::from_millis(50);
 /// Tries before files go through the engine.
-const TRIES: u32 = 3;
+const TRIES: u32 = 5;
 
 /// A directory of the container that rules bring files to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,8 @@ pub enum Word {
     Missed {
         service: String,
         steps: Vec<RootStep>,
+        /// Nothing else will bring them: the stream is open, and they failed.
+        again: bool,
     },
 }
 
@@ -107,7 +109,9 @@ pub struct Keeper {
     words: mpsc::UnboundedSender<Word>,
     container: Option<String>,
     link: Option<Link>,
-    /// False where the container has no agent, or it cannot be reached.
+    /// False where the container has no agent.
+    has_agent: bool,
+    /// False where it cannot be reached either, until the container starts again.
     agent: bool,
     /// Removals that were on their way when a stream ended.
     removals: BTreeMap<At, RootStep>,
@@ -136,6 +140,7 @@ impl Keeper {
             words,
             container: None,
             link: None,
+            has_agent: given.agent,
             agent: given.agent,
             removals: BTreeMap::new(),
             wanted: given.wanted,
@@ -234,6 +239,7 @@ impl Keeper {
         }
         self.container = Some(id);
         self.link = None;
+        self.agent = self.has_agent;
         self.connect().await;
     }
 
@@ -256,6 +262,7 @@ impl Keeper {
         }
         let mut wait = RETRY;
         let mut tries = 0;
+        let mut start = None;
         let error = loop {
             let changed = (!self.wanted.is_empty()).then(|| self.changed.clone());
             match Link::open(&self.session.engine, &id, &agent::link_command(), changed).await {
@@ -269,6 +276,11 @@ impl Keeper {
                         // Its next start is told.
                         Ok(None) => return,
                         Ok(Some(state)) if !state.running => return,
+                        // It was restarted meanwhile: what failed says nothing of this start.
+                        Ok(Some(state)) if start != state.started_at => {
+                            start = state.started_at;
+                            tries = 1;
+                        }
                         Ok(Some(_)) => tries += 1,
                         // The engine is away: it may come back.
                         Err(_) => {}
@@ -317,8 +329,11 @@ impl Keeper {
                 }
             }
         }
-        // Removals that may not have arrived; what is there again is no removal any more.
-        let open: Vec<RootStep> = std::mem::take(&mut self.removals).into_values().collect();
+        // Removals that may not have arrived, deepest first; what is there again is no removal any more.
+        let open: Vec<RootStep> = std::mem::take(&mut self.removals)
+            .into_values()
+            .rev()
+            .collect();
         self.link = Some(link);
         let open: Vec<RootStep> = open
             .into_iter()
@@ -377,8 +392,8 @@ impl Keeper {
     async fn send(&self, steps: &[RootStep], seen: u64) -> (Vec<RootStep>, Vec<Coming>) {
         let Some(link) = &self.link else {
             if !self.agent {
-                self.through_the_engine(steps).await;
-                return (Vec::new(), Vec::new());
+                let failed = self.through_the_engine(steps).await;
+                return (failed, Vec::new());
             }
             // The container is not there now: what it lacks is found when it is compared.
             return (steps.to_vec(), Vec::new());
@@ -406,6 +421,7 @@ impl Keeper {
             container: self.container.clone(),
             targets: self.targets.clone(),
             owner: self.owner(),
+            link: self.link.clone(),
         }
     }
 
@@ -431,6 +447,10 @@ impl Keeper {
         self.tell(Word::Missed {
             service: self.service.name.clone(),
             steps,
+            again: match &self.link {
+                Some(link) => !link.is_over(),
+                None => !self.agent,
+            },
         });
     }
 
@@ -446,6 +466,7 @@ impl Keeper {
             self.service.name.clone(),
             self.words.clone(),
         );
+        let link = self.link.clone();
         tokio::spawn(async move {
             let (paths, missed) = arrival.of(steps, coming).await;
             if !paths.is_empty() {
@@ -460,6 +481,7 @@ impl Keeper {
                 let _ = words.send(Word::Missed {
                     service,
                     steps: missed,
+                    again: link.is_some_and(|link| !link.is_over()),
                 });
             }
         });
@@ -480,15 +502,18 @@ impl Keeper {
         });
     }
 
-    async fn through_the_engine(&self, steps: &[RootStep]) {
-        let Some(id) = &self.container else { return };
+    /// What failed.
+    async fn through_the_engine(&self, steps: &[RootStep]) -> Vec<RootStep> {
+        let Some(id) = &self.container else {
+            return steps.to_vec();
+        };
         let started = Instant::now();
         let items: Vec<Item> = steps.iter().map(|step| self.targets.item(step)).collect();
         match archive::sync(&self.session, id, &items, self.owner()).await {
             Ok(()) => {}
             Err(error) => {
                 self.warn(&format!("files were not synced: {error}"));
-                return;
+                return steps.to_vec();
             }
         }
         let paths: Vec<Changed> = steps
@@ -503,6 +528,7 @@ impl Keeper {
                 took: started.elapsed(),
             });
         }
+        Vec::new()
     }
 
     /// Compares the container with `all` by hash and brings what differs.

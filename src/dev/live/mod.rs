@@ -13,7 +13,7 @@ pub mod work;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -67,7 +67,14 @@ struct Kept<'a> {
     rules: Vec<Rule>,
     orders: mpsc::UnboundedSender<Order>,
     rebuild: Rebuild,
+    /// When what failed is tried again, and how often it was since the last change.
+    again: Option<Instant>,
+    tries: u32,
 }
+
+/// Before what failed is tried again; each time twice as long.
+const RETRY: Duration = Duration::from_millis(200);
+const MOST_TRIES: u32 = 5;
 
 /// Whether a service is being rebuilt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,6 +148,13 @@ pub async fn run(
                 None => std::future::pending().await,
             }
         };
+        let retry = live.kept.iter().filter_map(|kept| kept.again).min();
+        let retried = async {
+            match retry {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = session.cancel.wait() => return Ok(()),
@@ -156,6 +170,7 @@ pub async fn run(
             },
             () = quiet => live.take(&mut batch),
             Some(command) = commands.recv() => live.obey(&command),
+            () = retried => live.try_again(),
             Some(word) = words.recv() => live.hear(word),
             Ok(()) = states.changed() => {
                 let now = states.borrow_and_update().clone();
@@ -251,6 +266,7 @@ impl<'a> Live<'a> {
             Targets {
                 directory: self.app.directory.clone(),
                 roots,
+                mounts: mounts(one.service),
             },
             Given {
                 image: image.map_or_else(OfImage::default, |image| OfImage {
@@ -267,6 +283,8 @@ impl<'a> Live<'a> {
             rules,
             orders,
             rebuild: Rebuild::No,
+            again: None,
+            tries: 0,
         });
     }
 
@@ -348,7 +366,11 @@ impl<'a> Live<'a> {
                 content,
                 mode,
             } => self.back(&service, &at, &path, &content, mode),
-            Word::Missed { service, steps } => {
+            Word::Missed {
+                service,
+                steps,
+                again,
+            } => {
                 let Some(kept) = self.kept.iter_mut().find(|one| one.service.name == service)
                 else {
                     return;
@@ -361,6 +383,29 @@ impl<'a> Live<'a> {
                         mirror.forget(&step.below);
                     }
                 }
+                if again && kept.again.is_none() && kept.tries < MOST_TRIES {
+                    kept.again = Some(Instant::now() + RETRY * 2_u32.pow(kept.tries));
+                    kept.tries += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends again what failed.
+    fn try_again(&mut self) {
+        let now = Instant::now();
+        for kept in &mut self.kept {
+            if kept.again.take_if(|due| *due <= now).is_none() {
+                continue;
+            }
+            let mut work = Work::new(now, 0);
+            for rule in &mut kept.rules {
+                if let Some((mirror, place)) = &mut rule.sync {
+                    work.steps.extend(place.steps(mirror.scan()));
+                }
+            }
+            if !work.is_empty() {
+                kept.order(Order::Work(work));
             }
         }
     }
@@ -442,6 +487,7 @@ impl<'a> Live<'a> {
                 work.run.clear();
             }
             if !work.is_empty() {
+                kept.tries = 0;
                 kept.order(Order::Work(work));
             }
             if !rebuild.is_empty() {
@@ -513,6 +559,13 @@ pub fn expected(matchers: &[Matcher]) -> (Vec<Root>, Vec<RootStep>) {
         all.extend(place.steps(mirror.all()));
     }
     (roots, all)
+}
+
+/// Where the containers of a service have mounts.
+pub fn mounts(service: &Service) -> Vec<String> {
+    let volumes = service.volumes.iter().map(|mount| mount.target.clone());
+    let files = service.files.iter().map(|file| file.target.clone());
+    volumes.chain(files).collect()
 }
 
 /// Where a rule brings files; none for one that brings nothing.

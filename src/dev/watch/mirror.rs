@@ -299,10 +299,11 @@ impl Mirror {
             return self.gone(below, run);
         }
         let other_kind = before.is_some_and(|before| !before.kind.is_like(&found.kind));
-        let same = before.is_some_and(|before| before.is(&found));
+        let mut same = before.is_some_and(|before| before.is(&found));
         // Something can be known below a file only where sending failed.
         if other_kind || (!is_directory && !self.below(below).is_empty()) {
             self.gone(below, run);
+            same = false;
         }
         if !is_directory {
             if (explicit || !same) && !run.sent.contains(below) {

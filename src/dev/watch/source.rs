@@ -32,6 +32,9 @@ pub enum Change {
     Note(String),
 }
 
+/// Linux's number of "too many levels of symbolic links".
+const ELOOP: i32 = 40;
+
 /// Watches the paths of the rules.
 pub struct Source {
     /// None when the system gives no instance.
@@ -229,7 +232,9 @@ impl Source {
         let metadata = path.symlink_metadata();
         let is_directory = metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir);
         let was_directory = self.directories.contains_key(&path);
-        if was_directory && (how == How::Left || !is_directory) {
+        // One that came by a rename is watched anew: it may be known here already because it was found before this
+        // was told, by a watch that ended when its old name was left.
+        if was_directory && (how != How::Other || !is_directory) {
             self.leave(&path);
         }
         if is_directory && !self.directories.contains_key(&path) {
@@ -417,6 +422,8 @@ fn refusal(error: &notify::Error) -> Option<Refused> {
     match &error.kind {
         ErrorKind::MaxFilesWatch => Some(Refused::Watches),
         ErrorKind::PathNotFound => None,
+        // It has become a link that leads to itself.
+        ErrorKind::Io(error) if error.raw_os_error() == Some(ELOOP) => None,
         ErrorKind::Io(error) => match error.kind() {
             std::io::ErrorKind::NotFound
             | std::io::ErrorKind::NotADirectory

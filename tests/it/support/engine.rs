@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use envsim::engine::{ContainerSpec, ContainerState, Engine, ExecSpec, ListedContainer};
+use envsim::engine::{
+    ArchiveReader, ContainerSpec, ContainerState, Engine, ExecSpec, ListedContainer,
+};
 use envsim::labels;
 use tokio::runtime::Runtime;
 
@@ -73,6 +75,34 @@ impl Eye {
             .block_on(self.engine.exec(container, spec))
             .expect("a command can be run");
         (result.exit_code, result.stdout_text())
+    }
+
+    /// Kills the container's processes and starts it again.
+    pub fn restart(&self, container: &str) {
+        self.runtime
+            .block_on(self.engine.restart(container, 0))
+            .expect("a container can be restarted");
+    }
+
+    /// What `read` makes of each entry at and below a path of a container.
+    pub fn tree<T: Send + 'static>(
+        &self,
+        container: &str,
+        path: &str,
+        read: impl Fn(&mut tar::Entry<'_, ArchiveReader>) -> T + Send + 'static,
+    ) -> Vec<T> {
+        self.runtime.block_on(async {
+            let archive = self.engine.open_archive(container, path).await;
+            let archive = archive.expect("an answer").expect("the path is there");
+            let entries = tokio::task::spawn_blocking(move || {
+                let mut archive = tar::Archive::new(archive);
+                let entries = archive.entries().expect("entries");
+                entries
+                    .map(|entry| read(&mut entry.expect("an entry")))
+                    .collect()
+            });
+            entries.await.expect("the archive is read")
+        })
     }
 
     /// Absolute paths of the files and links that an image has below a directory. The container that is made for it

@@ -4,6 +4,8 @@ mod cgroup;
 mod command;
 mod engine;
 mod project;
+mod proxy;
+mod random;
 mod registry;
 mod report;
 
@@ -11,6 +13,8 @@ pub use cgroup::memory_limit;
 pub use command::{Outcome, Running};
 pub use engine::Eye;
 pub use project::Project;
+pub use proxy::Proxy;
+pub use random::Random;
 pub use registry::Registry;
 pub use report::Report;
 

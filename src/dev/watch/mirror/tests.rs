@@ -153,6 +153,18 @@ fn what_failed_is_sent_again_or_removed() {
 }
 
 #[test]
+fn a_file_in_whose_place_something_failed_is_sent_again_after_that_went() {
+    let (_kept, root) = tree();
+    fs::write(root.join("a"), "1").unwrap();
+    let mut mirror = mirror(&root, &[], &[]);
+    mirror.scan();
+    age(&mut mirror);
+    // It was a directory a moment ago, and the end of what was in it did not arrive.
+    mirror.forget(b"a/x");
+    assert_eq!(told(&mirror.scan()), ["-a/x", "-a", "+a"]);
+}
+
+#[test]
 fn a_rule_about_one_file_sends_that_file() {
     let (_kept, root) = tree();
     let path = root.join("config.json");
