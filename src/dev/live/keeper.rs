@@ -26,6 +26,8 @@ use crate::wire::frame::{At, EntryKind, Request};
 /// Between two tries to reach the agent; it grows.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
+/// Removed paths that are remembered.
+const MOST_REMOVED: usize = 10_000;
 /// How long changes are gathered for a restart that follows another one.
 const GATHER: Duration = Duration::from_millis(50);
 /// Tries before files go through the engine.
@@ -115,6 +117,8 @@ pub struct Keeper {
     agent: bool,
     /// Removals that were on their way when a stream ended.
     removals: BTreeMap<At, RootStep>,
+    /// What was removed, for as long as that is few: a frame of a stream that was cut may still have brought it back.
+    removed: BTreeMap<At, RootStep>,
     /// What is to come back from the container.
     wanted: Arc<Wanted>,
     changed: mpsc::UnboundedSender<At>,
@@ -143,6 +147,7 @@ impl Keeper {
             has_agent: given.agent,
             agent: given.agent,
             removals: BTreeMap::new(),
+            removed: BTreeMap::new(),
             wanted: given.wanted,
             changed,
         };
@@ -181,6 +186,7 @@ impl Keeper {
                         }
                     }
                     Some(Order::Work(mut work)) => {
+                        self.remember(&work.steps);
                         let (syncing, coming) = self.send(&work.steps, work.seen).await;
                         if !work.restart && work.run.is_empty() {
                             self.tell_when_done(syncing, coming, work.since);
@@ -388,6 +394,19 @@ impl Keeper {
         let _ = self.words.send(word);
     }
 
+    /// Remembers what is removed, and forgets it when it is there again.
+    fn remember(&mut self, steps: &[RootStep]) {
+        for step in steps {
+            match step.step.what {
+                What::Gone { .. } => drop(self.removed.insert(step.at(), step.clone())),
+                _ => drop(self.removed.remove(&step.at())),
+            }
+        }
+        while self.removed.len() > MOST_REMOVED {
+            self.removed.pop_first();
+        }
+    }
+
     /// Sends `steps`; without a stream through the engine, at once.
     async fn send(&self, steps: &[RootStep], seen: u64) -> (Vec<RootStep>, Vec<Coming>) {
         let Some(link) = &self.link else {
@@ -539,7 +558,16 @@ impl Keeper {
         let started = Instant::now();
         // When the stream ends it is opened again, and all is compared again.
         let found = compare(&link, all).await.ok()?;
-        let differing: Vec<RootStep> = found.steps.into_iter().map(|(step, _)| step).collect();
+        // What was removed and is there again came by a stream that was cut; deepest first.
+        let back = found
+            .more
+            .iter()
+            .rev()
+            .filter_map(|(at, _)| self.removed.get(at));
+        // What the host had when it was listed, it may have no more: then another order follows.
+        let missing = found.steps.iter().map(|(step, _)| step);
+        let differing = back.chain(missing).filter(|step| step.is_of_now());
+        let differing: Vec<RootStep> = differing.cloned().collect();
         if differing.is_empty() {
             return None;
         }

@@ -1,5 +1,6 @@
-//! What a change asks of one service. Pure.
+//! What a change asks of one service.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -57,6 +58,19 @@ impl RootStep {
                 true => self.prefix.clone(),
                 false => self.step.below.clone(),
             },
+        }
+    }
+
+    /// Whether the host still has it so, as far as the step says: a file is read when it is sent.
+    pub fn is_of_now(&self) -> bool {
+        let source = &self.step.source;
+        let there = source.symlink_metadata();
+        match &self.step.what {
+            What::File { .. } => true,
+            What::Directory { .. } => there.is_ok_and(|there| there.is_dir()),
+            What::Link { to } => std::fs::read_link(source)
+                .is_ok_and(|there| there.as_os_str().as_bytes() == to.as_slice()),
+            What::Gone { .. } => there.is_err(),
         }
     }
 
