@@ -74,7 +74,7 @@ fn init(words: &[OsString]) -> ExitCode {
 
 fn link(words: &[OsString]) -> ExitCode {
     match link::arguments(words) {
-        Ok(control) => match link::run(&control) {
+        Ok((control, alone)) => match link::run(&control, alone) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => complain(1, &message),
         },

@@ -43,6 +43,13 @@ pub const NOT_STARTED: &str = "envsim: cannot start ";
 /// Exit codes that it ends with then, as a shell and the engine do.
 pub const NOT_STARTED_CODES: [i64; 2] = [126, 127];
 
+/// The link of the dev run: there is one at a time, and the next one ends the one before it.
+pub fn only_link_command() -> Vec<String> {
+    let mut command = link_command();
+    command.push("--alone".to_owned());
+    command
+}
+
 /// The agent's link, as a command in a container.
 pub fn link_command() -> Vec<String> {
     [&format!("{PROGRAMS}/agent"), "link", "--control", STATE]

@@ -4,6 +4,7 @@
 //! nothing else does; it ends with its input. What a frame asks for is either done or answered by one
 //! `Failed` with a sentence; a stream that is damaged is answered once, and ends the link.
 
+mod alone;
 mod failure;
 mod inotify;
 mod new;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use crate::init;
 use crate::poll;
 use crate::wire::frame::{Decoder, Request};
+use alone::Alone;
 use outbox::Outbox;
 use serve::Server;
 
@@ -32,11 +34,14 @@ const READ: usize = 256 * 1024;
 /// Answers wait for more while input comes without a break, but not longer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The folder of `--control`.
-pub fn arguments(words: &[OsString]) -> Result<PathBuf, String> {
+/// The folder of `--control`, and whether the link is to be alone.
+pub fn arguments(words: &[OsString]) -> Result<(PathBuf, bool), String> {
     match words {
-        [flag, folder] if flag == "--control" => init::folder(Some(folder), false),
-        _ => Err("expected `--control DIR`".into()),
+        [flag, folder] if flag == "--control" => Ok((init::folder(Some(folder), false)?, false)),
+        [flag, folder, alone] if flag == "--control" && alone == "--alone" => {
+            Ok((init::folder(Some(folder), false)?, true))
+        }
+        _ => Err("expected `--control DIR` and perhaps `--alone`".into()),
     }
 }
 
@@ -44,7 +49,8 @@ pub fn arguments(words: &[OsString]) -> Result<PathBuf, String> {
 ///
 /// # Errors
 /// A stream that cannot be used any more; the other side was told too.
-pub fn run(control: &Path) -> Result<(), String> {
+pub fn run(control: &Path, alone: bool) -> Result<(), String> {
+    let _held = alone.then(|| Alone::become_in(control)).transpose()?;
     let inherited = |fd: io::Result<_>| fd.map(File::from).map_err(|e| e.to_string());
     let input = inherited(io::stdin().as_fd().try_clone_to_owned())?;
     let output = inherited(io::stdout().as_fd().try_clone_to_owned())?;

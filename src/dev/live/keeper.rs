@@ -271,7 +271,14 @@ impl Keeper {
         let mut start = None;
         let error = loop {
             let changed = (!self.wanted.is_empty()).then(|| self.changed.clone());
-            match Link::open(&self.session.engine, &id, &agent::link_command(), changed).await {
+            match Link::open(
+                &self.session.engine,
+                &id,
+                &agent::only_link_command(),
+                changed,
+            )
+            .await
+            {
                 Ok(link) => {
                     self.opened(link).await;
                     return;
