@@ -90,6 +90,10 @@ impl Arrival {
     /// there, so nothing below it can be what the host leaves alone. The bytes that were sent; none when it stays so.
     async fn displace(&self, step: &RootStep) -> Option<u64> {
         let link = self.link.as_ref()?;
+        // What the host has there by now goes its own way, perhaps already.
+        if !step.is_of_now() {
+            return None;
+        }
         let at = step.at();
         let place = self.targets.in_container(&at);
         let is_below = |mount: &String| Path::new(mount).starts_with(&place);
@@ -120,7 +124,8 @@ impl Arrival {
             removal.get().await.ok()?;
         }
         let answer = sent.get().await.ok()?;
-        answer.failed.is_none().then_some(answer.bytes)
+        // What came in between may have been cleared away as well: then it is sent again.
+        (answer.failed.is_none() && step.is_of_now()).then_some(answer.bytes)
     }
 
     /// What arrived, and what did not.

@@ -61,12 +61,12 @@ impl RootStep {
         }
     }
 
-    /// Whether the host still has it so, as far as the step says: a file is read when it is sent.
+    /// Whether the host still has it so. What a file holds does not count: it is read when it is sent.
     pub fn is_of_now(&self) -> bool {
         let source = &self.step.source;
         let there = source.symlink_metadata();
         match &self.step.what {
-            What::File { .. } => true,
+            What::File { .. } => there.is_ok_and(|there| there.is_file()),
             What::Directory { .. } => there.is_ok_and(|there| there.is_dir()),
             What::Link { to } => std::fs::read_link(source)
                 .is_ok_and(|there| there.as_os_str().as_bytes() == to.as_slice()),
