@@ -12,7 +12,7 @@ use super::{dev_screen, dev_watch, project};
 use crate::app::{App, Mode, Service};
 use crate::dev::live::back::Wanted;
 use crate::dev::run::{self as dev, DevRun};
-use crate::dev::{Ground, live, remote, scale};
+use crate::dev::{Ground, live, plan, remote, scale};
 use crate::engine::Engine;
 use crate::event::{Command, Event};
 use crate::labels::RunKind;
@@ -140,7 +140,7 @@ async fn work(
         wanted,
         commands,
     };
-    let over = all_ended(session, &run);
+    let over = all_ended(session, app, &run);
     let watching = live::run(session, app, &run, &images, asked, over).await;
     session.emit(Event::Phase("stopping".to_owned()));
     run.stop().await;
@@ -194,11 +194,21 @@ fn reached_at(address: &str, port: u16) -> String {
 
 /// How long a container may be away while somebody restarts it.
 const RESTART_BY_HAND: Duration = Duration::from_secs(1);
+/// The same where the engine starts a container again whatever it ends with: it stays away only when somebody stops it.
+const STOPPED_BY_HAND: Duration = Duration::from_secs(10);
 
 /// Returns when every container has ended for good: the engine restarts some by their policy, and a
 /// restart of ours looks like an end for a moment.
-pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
+pub async fn all_ended(session: &Session, app: &App, run: &DevRun<'_>) {
     let mut states = run.watch();
+    let by_policy = app
+        .services
+        .values()
+        .any(|service| plan::comes_back(service, 0));
+    let away = match by_policy {
+        true => STOPPED_BY_HAND,
+        false => RESTART_BY_HAND,
+    };
     loop {
         let ended = |states: &States| {
             states
@@ -219,7 +229,7 @@ pub async fn all_ended(session: &Session, run: &DevRun<'_>) {
         let changed = match goes_on {
             true => changed.await,
             // `docker restart` by hand, or by an editor, is an end and a start.
-            false => match tokio::time::timeout(RESTART_BY_HAND, changed).await {
+            false => match tokio::time::timeout(away, changed).await {
                 Ok(changed) => changed,
                 Err(_) => return,
             },
