@@ -211,19 +211,6 @@ mod tests {
     use super::*;
     use crate::evidence::{Script, ScriptKind, SourceLine};
 
-    fn process(words: &str) -> Process {
-        Process {
-            words: words.split(' ').map(str::to_owned).collect(),
-            wrappers: Vec::new(),
-            variables: Vec::new(),
-            exec: false,
-            background: false,
-            conditional: false,
-            place: Place::start_of("compose.yaml"),
-            reads: None,
-        }
-    }
-
     fn variables(pairs: &[(&str, &str)]) -> Vec<VariableSeen> {
         pairs
             .iter()
@@ -288,7 +275,7 @@ mod tests {
             "mvn quarkus:dev",
             "hugo server",
         ] {
-            assert!(found(&process(words), &[]).is_some(), "{words}");
+            assert!(found(&Process::of_words(words), &[]).is_some(), "{words}");
         }
     }
 
@@ -322,30 +309,43 @@ mod tests {
             "celery -A app worker",
             "webpack --mode production",
         ] {
-            assert_eq!(found(&process(words), &[]), None, "{words}");
+            assert_eq!(found(&Process::of_words(words), &[]), None, "{words}");
         }
     }
 
     #[test]
     fn the_environment_decides_where_it_has_a_say() {
-        assert!(found(&process("rails s"), &[("RAILS_ENV", "production")]).is_none());
-        assert!(found(&process("rails s"), &[("RAILS_ENV", "development")]).is_some());
-        assert!(found(&process("mix phx.server"), &[("MIX_ENV", "prod")]).is_none());
         assert!(
             found(
-                &process("node a.js"),
+                &Process::of_words("rails s"),
+                &[("RAILS_ENV", "production")]
+            )
+            .is_none()
+        );
+        assert!(
+            found(
+                &Process::of_words("rails s"),
+                &[("RAILS_ENV", "development")]
+            )
+            .is_some()
+        );
+        assert!(found(&Process::of_words("mix phx.server"), &[("MIX_ENV", "prod")]).is_none());
+        assert!(
+            found(
+                &Process::of_words("node a.js"),
                 &[("NODE_OPTIONS", "--inspect=0.0.0.0:9229")]
             )
             .is_some()
         );
-        let debug = found(&process("flask run"), &[("FLASK_DEBUG", "1")]).expect("a server");
+        let debug =
+            found(&Process::of_words("flask run"), &[("FLASK_DEBUG", "1")]).expect("a server");
         assert_eq!(debug.proofs.len(), 1);
     }
 
     #[test]
     fn a_program_that_serves_itself_is_read() {
         let reading = |lines: &[&str]| {
-            let mut process = process("python app.py");
+            let mut process = Process::of_words("python app.py");
             process.reads = Some(Script {
                 kind: ScriptKind::Source,
                 name: "app.py".to_owned(),

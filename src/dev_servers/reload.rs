@@ -118,19 +118,6 @@ mod tests {
     use crate::app::Place;
     use crate::evidence::{Script, SourceLine, VariableSeen};
 
-    fn process(words: &str) -> Process {
-        Process {
-            words: words.split(' ').map(str::to_owned).collect(),
-            wrappers: Vec::new(),
-            variables: Vec::new(),
-            exec: false,
-            background: false,
-            conditional: false,
-            place: Place::start_of("compose.yaml"),
-            reads: None,
-        }
-    }
-
     fn of(process: &Process, image: &[VariableSeen]) -> Option<Reload> {
         let environment = Environment {
             service: &[],
@@ -158,7 +145,7 @@ mod tests {
             "mix phx.server",
             "hugo server",
         ] {
-            let found = of(&process(words), &[]);
+            let found = of(&Process::of_words(words), &[]);
             assert!(
                 matches!(found, Some(Reload::Watches(_))),
                 "{words}: {found:?}"
@@ -178,7 +165,7 @@ mod tests {
             "python -m http.server 8000",
             "busybox httpd -f",
         ] {
-            let found = of(&process(words), &[]);
+            let found = of(&Process::of_words(words), &[]);
             assert!(
                 matches!(found, Some(Reload::PerRequest(_))),
                 "{words}: {found:?}"
@@ -202,7 +189,7 @@ mod tests {
             "frankenphp php-server --worker index.php",
             "postgres",
         ] {
-            assert_eq!(of(&process(words), &[]), None, "{words}");
+            assert_eq!(of(&Process::of_words(words), &[]), None, "{words}");
         }
         let debug = VariableSeen {
             name: "FLASK_DEBUG".to_owned(),
@@ -211,13 +198,13 @@ mod tests {
             literal: true,
             place: Place::start_of("Dockerfile"),
         };
-        assert!(of(&process("flask run"), &[debug]).is_some());
+        assert!(of(&Process::of_words("flask run"), &[debug]).is_some());
     }
 
     #[test]
     fn a_program_that_serves_itself_reloads_when_its_source_says_so() {
         let reading = |lines: &[&str]| {
-            let mut process = process("python app.py");
+            let mut process = Process::of_words("python app.py");
             let place = || Place::start_of("app.py");
             let line = |text: &&str| SourceLine {
                 place: place(),
@@ -244,12 +231,15 @@ mod tests {
 
     #[test]
     fn a_shell_script_is_what_it_starts() {
-        let mut shell = process("sh start.sh");
+        let mut shell = Process::of_words("sh start.sh");
         shell.reads = Some(Script {
             kind: ScriptKind::ShellFile,
             name: "start.sh".to_owned(),
             place: Place::start_of("start.sh"),
-            starts: vec![process("npm ci"), process("nodemon server.js")],
+            starts: vec![
+                Process::of_words("npm ci"),
+                Process::of_words("nodemon server.js"),
+            ],
             ends_in_exec: true,
             traps: false,
             finite: false,

@@ -50,6 +50,23 @@ pub struct Process {
     pub reads: Option<Script>,
 }
 
+#[cfg(test)]
+impl Process {
+    /// A process of `words` alone, for tests.
+    pub fn of_words(words: &str) -> Self {
+        Self {
+            words: words.split(' ').map(str::to_owned).collect(),
+            wrappers: Vec::new(),
+            variables: Vec::new(),
+            exec: false,
+            background: false,
+            conditional: false,
+            place: Place::start_of("compose.yaml"),
+            reads: None,
+        }
+    }
+}
+
 /// A text that a process follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {

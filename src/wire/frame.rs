@@ -271,8 +271,6 @@ impl Decoder {
     ///
     /// # Errors
     /// Bytes that are no frame, or one out of sequence: the stream cannot be used any more.
-    // No iterator: which messages come is the caller's to say, and an error is not an end.
-    #[allow(clippy::should_implement_trait)]
     pub fn decode<M: Message>(&mut self) -> Result<Option<(u64, M)>, FrameError> {
         if self.broken {
             return Ok(None);

@@ -7,6 +7,7 @@ pub mod arrival;
 pub mod back;
 pub mod compare;
 pub mod keeper;
+mod rebuild;
 mod restart;
 pub mod work;
 
@@ -26,14 +27,15 @@ use super::watch::mirror::Mirror;
 use super::watch::rule::Matcher;
 use super::watch::source::{Change, Source};
 use crate::app::{App, Service, WatchAction};
-use crate::event::{Action, Changed, Command, Event};
+use crate::event::{Changed, Command, Event};
 use crate::plan::start::State;
-use crate::run::image::{self, Image, Want};
+use crate::run::image::Image;
 use crate::run::{RunError, Session};
 use crate::wire::frame::At;
 use arrival::Targets;
 use back::{Decision, Wanted};
 use keeper::{Given, Keeper, OfImage, Order, Root, Word};
+use rebuild::{Reason, Rebuild, rebuild};
 use work::{Place, RootStep, Work};
 
 /// A service and its rules.
@@ -75,24 +77,6 @@ struct Kept<'a> {
 /// Before what failed is tried again; each time twice as long.
 const RETRY: Duration = Duration::from_millis(200);
 const MOST_TRIES: u32 = 5;
-
-/// Whether a service is being rebuilt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Rebuild {
-    #[default]
-    No,
-    Now,
-    /// Something changed while it was built.
-    Again(Vec<Changed>, Option<Instant>),
-}
-
-/// What a finished rebuild was for.
-struct Rebuilt {
-    service: String,
-    paths: Vec<Changed>,
-    since: Instant,
-    result: Result<(), RunError>,
-}
 
 /// Acts on changes until Ctrl-C or until `over` returns.
 ///
@@ -138,8 +122,8 @@ pub async fn run(
     let mut rebuilds = FuturesUnordered::new();
     tokio::pin!(over);
     loop {
-        for (service, paths, since) in live.asked.drain(..) {
-            rebuilds.push(rebuild(session, app, run, service, paths, since));
+        for (service, reason) in live.asked.drain(..) {
+            rebuilds.push(rebuild(session, app, run, service, reason));
         }
         let due = batch.due();
         let quiet = async {
@@ -176,55 +160,9 @@ pub async fn run(
                 let now = states.borrow_and_update().clone();
                 live.started(run, &now);
             }
-            Some(done) = rebuilds.next(), if !rebuilds.is_empty() => live.rebuilt(done)?,
+            Some(done) = rebuilds.next(), if !rebuilds.is_empty() => live.rebuilt(&done?),
             () = &mut over => return Ok(()),
         }
-    }
-}
-
-/// Builds again and replaces the container; a build that fails leaves the old one running.
-async fn rebuild(
-    session: &Session,
-    app: &App,
-    run: &DevRun<'_>,
-    service: &Service,
-    paths: Vec<Changed>,
-    since: Instant,
-) -> Rebuilt {
-    // Further containers of one service share its image.
-    let first = service
-        .replica
-        .as_ref()
-        .and_then(|replica| app.services.get(&replica.of));
-    let work = async {
-        let built = match image::ensure(session, app, first.unwrap_or(service), Want::Dev).await {
-            Ok(built) => built,
-            Err(RunError::Interrupted) => return Err(RunError::Interrupted),
-            Err(error) => {
-                session.emit(Event::Warning(format!(
-                    "{}: the build failed, the old container goes on: {error}",
-                    service.name
-                )));
-                return Ok(false);
-            }
-        };
-        run.replace(service, &built).await?;
-        Ok(true)
-    };
-    let result = work.await;
-    if matches!(result, Ok(true)) {
-        session.emit(Event::Synced {
-            service: service.name.clone(),
-            action: Action::Rebuilt,
-            paths: paths.clone(),
-            took: since.elapsed(),
-        });
-    }
-    Rebuilt {
-        service: service.name.clone(),
-        paths,
-        since,
-        result: result.map(|_| ()),
     }
 }
 
@@ -235,7 +173,7 @@ struct Live<'a> {
     /// What is to come back from the containers.
     wanted: Arc<Wanted>,
     /// Rebuilds to begin.
-    asked: Vec<(&'a Service, Vec<Changed>, Instant)>,
+    asked: Vec<(&'a Service, Reason)>,
 }
 
 impl<'a> Live<'a> {
@@ -326,8 +264,11 @@ impl<'a> Live<'a> {
                     )));
                 }
                 Command::Rebuild { .. } => {
-                    let begun = kept.rebuild_for(Vec::new(), now);
-                    self.asked.extend(begun);
+                    let begun = kept.rebuild.ask(Reason {
+                        paths: Vec::new(),
+                        since: now,
+                    });
+                    self.asked.extend(begun.map(|reason| (own, reason)));
                 }
             }
         }
@@ -491,57 +432,31 @@ impl<'a> Live<'a> {
                 kept.order(Order::Work(work));
             }
             if !rebuild.is_empty() {
-                let asked = kept.rebuild_for(rebuild, changes.since);
-                self.asked.extend(asked);
+                let begun = kept.rebuild.ask(Reason {
+                    paths: rebuild,
+                    since: changes.since,
+                });
+                self.asked
+                    .extend(begun.map(|reason| (kept.service, reason)));
             }
         }
     }
 
-    fn rebuilt(&mut self, done: Rebuilt) -> Result<(), RunError> {
-        done.result?;
-        let Some(kept) = self
-            .kept
-            .iter_mut()
-            .find(|one| one.service.name == done.service)
-        else {
-            return Ok(());
-        };
-        let before = std::mem::take(&mut kept.rebuild);
-        if let Rebuild::Again(paths, since) = before {
-            let asked = kept.rebuild_for(paths, since.unwrap_or(done.since));
-            self.asked.extend(asked);
+    /// The rebuild of `service` has ended.
+    fn rebuilt(&mut self, service: &str) {
+        for kept in &mut self.kept {
+            if kept.service.name == service {
+                let next = kept.rebuild.ended();
+                self.asked.extend(next.map(|reason| (kept.service, reason)));
+            }
         }
-        let _ = done.paths;
-        Ok(())
     }
 }
 
-impl<'a> Kept<'a> {
+impl Kept<'_> {
     fn order(&self, order: Order) {
         // The keeper lives as long as its orders do.
         let _ = self.orders.send(order);
-    }
-
-    /// The rebuild to begin; none while one is under way, after which the next begins.
-    fn rebuild_for(
-        &mut self,
-        paths: Vec<Changed>,
-        since: Instant,
-    ) -> Option<(&'a Service, Vec<Changed>, Instant)> {
-        match &mut self.rebuild {
-            Rebuild::No => {
-                self.rebuild = Rebuild::Now;
-                Some((self.service, paths, since))
-            }
-            Rebuild::Now => {
-                self.rebuild = Rebuild::Again(paths, Some(since));
-                None
-            }
-            Rebuild::Again(more, _) => {
-                more.extend(paths);
-                None
-            }
-        }
     }
 }
 

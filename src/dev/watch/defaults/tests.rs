@@ -5,19 +5,6 @@ use crate::build::copied::{ContextFile, FileKind, copied};
 use crate::build::dockerfile::read;
 use crate::build::stages::Inputs;
 
-fn process(words: &str) -> Process {
-    Process {
-        words: words.split(' ').map(str::to_owned).collect(),
-        wrappers: Vec::new(),
-        variables: Vec::new(),
-        exec: false,
-        background: false,
-        conditional: false,
-        place: Place::start_of("compose.yaml"),
-        reads: None,
-    }
-}
-
 fn anything() -> App {
     app("services:\n  web:\n    image: x\n")
 }
@@ -56,7 +43,7 @@ fn told(rules: &[DefaultRule]) -> Vec<String> {
 
 fn with_mounts(command: &str, workdir: &str, mounts: Vec<Mounted>) -> Vec<String> {
     let app = anything();
-    let process = process(command);
+    let process = Process::of_words(command);
     told(&rules(&Facts {
         service: &app.services["web"],
         process: Some(&process),
@@ -74,7 +61,7 @@ fn built(
     mounts: Vec<Mounted>,
 ) -> Vec<DefaultRule> {
     let app = anything();
-    let process = command.map(process);
+    let process = command.map(Process::of_words);
     let read = read(dockerfile, "Dockerfile").expect("a Dockerfile");
     let resolved = read.resolve(&Inputs::default()).expect("it resolves");
     let files: Vec<ContextFile> = files
